@@ -1,0 +1,25 @@
+//! Everything that decides: which shards may be read, what a trigger may see, what is delivered again, what counts as done.
+//!
+//! Knows nothing of tokio, AWS, wasmtime, files, clocks or ambient randomness: time and seeds are arguments, effects are
+//! values. `port` names what IO must fill; `signal` names what is worth a log line or a metric.
+
+pub mod backoff;
+pub mod change;
+pub mod checkpoint;
+pub mod decimal;
+pub mod delivery;
+pub mod effect;
+pub mod follower;
+pub mod item_key;
+pub mod limits;
+pub mod name;
+pub mod port;
+pub mod reader;
+pub mod sequence;
+pub mod shard;
+pub mod shard_graph;
+pub mod signal;
+pub mod slice;
+pub mod time;
+pub mod view;
+pub mod window;

@@ -1,0 +1,246 @@
+//! What IO must fill: the stream to read, the store to commit to, and what plugins may be granted.
+//!
+//! Errors have one variant for each decision of the caller.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::checkpoint::Checkpoint;
+use crate::decimal::Decimal;
+use crate::effect::{CounterKey, DeadLetter, Mail, Mutation};
+use crate::name::{ShardId, StreamArn, TriggerName};
+use crate::sequence::SequenceNumber;
+use crate::shard_graph::ShardDescription;
+use crate::slice::Page;
+use crate::time::Timestamp;
+use crate::view::ViewType;
+
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+// ---- Streams ----
+
+/// One table's streams.
+pub trait StreamSource: Send + Sync + fmt::Debug {
+    /// The table's latest stream.
+    fn latest(&self) -> BoxFuture<'_, Result<StreamInfo, FindError>>;
+    /// All shards of a stream, over all pages.
+    fn shards<'a>(&'a self, stream: &'a StreamArn) -> BoxFuture<'a, Result<Vec<ShardDescription>, ReadError>>;
+    fn iterator<'a>(&'a self, stream: &'a StreamArn, shard: &'a ShardId, from: &'a Position) -> BoxFuture<'a, Result<Box<str>, ReadError>>;
+    fn page<'a>(&'a self, iterator: &'a str) -> BoxFuture<'a, Result<Page, ReadError>>;
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamInfo {
+    pub arn: StreamArn,
+    pub view: ViewType,
+    pub table: Box<str>,
+    pub region: Box<str>,
+}
+
+/// Where in a shard reading begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Position {
+    TrimHorizon,
+    After(SequenceNumber),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// Reopen after the last sequence number read.
+    #[error("the shard iterator has expired")]
+    IteratorExpired,
+    /// Changes may be lost: say so, and go on at the horizon.
+    #[error("the position is past the trim horizon: {0}")]
+    Trimmed(String),
+    /// The shard aged out or the stream is gone: discover again.
+    #[error("the shard or stream is gone: {0}")]
+    Gone(String),
+    /// Back off; more calls make it worse.
+    #[error("throttled: {0}")]
+    Throttled(String),
+    /// Back off, then repeat.
+    #[error("{0}")]
+    Unavailable(String),
+    /// Credentials or permissions: repeating helps only after somebody has acted. Back off to the maximum and show it.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Why a table has no stream to read. The message holds the remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum FindError {
+    #[error("{0}")]
+    NoSuchTable(String),
+    #[error("{0}")]
+    StreamOff(String),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+// ---- Store ----
+
+/// What one acknowledged batch leaves behind, written in one transaction.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    pub trigger: TriggerName,
+    pub stream: StreamArn,
+    pub shard: ShardId,
+    pub checkpoint: Checkpoint,
+    /// In the order in which the plugin made them.
+    pub mutations: Vec<Mutation>,
+    pub dead_letters: Vec<DeadLetter>,
+    pub now: Timestamp,
+}
+
+/// The transaction was not committed and left no trace: the same commit may be tried again.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StoreError(pub String);
+
+pub trait Store: StateReader + fmt::Debug {
+    fn checkpoints<'a>(&'a self, stream: &'a StreamArn) -> BoxFuture<'a, Result<Vec<StoredCheckpoint>, StoreError>>;
+    /// Resolves once the transaction is durable.
+    fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<(), StoreError>>;
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredCheckpoint {
+    pub trigger: TriggerName,
+    pub shard: ShardId,
+    pub checkpoint: Checkpoint,
+}
+
+/// The committed part of a trigger's key-value state.
+pub trait StateReader: Send + Sync {
+    /// Values in the order of the keys. Entries that expired before `now` are none.
+    fn get<'a>(
+        &'a self,
+        trigger: &'a TriggerName,
+        keys: Vec<Box<str>>,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<Option<Vec<u8>>>, StoreError>>;
+}
+
+/// Mail that is accepted and not yet sent.
+pub trait Outbox: Send + Sync + fmt::Debug {
+    /// Mails that are due at `now`, oldest first.
+    fn due(&self, mailer: &str, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<QueuedMail>, StoreError>>;
+    fn settle(&self, message_id: Box<str>, outcome: MailOutcome) -> BoxFuture<'_, Result<(), StoreError>>;
+}
+
+#[derive(Clone, Debug)]
+pub struct QueuedMail {
+    pub mail: Mail,
+    /// Tries so far that ended in `MailOutcome::Later`.
+    pub attempts: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MailOutcome {
+    Sent { at: Timestamp },
+    Later { not_before: Timestamp, reason: Box<str> },
+    Failed { at: Timestamp, reason: Box<str> },
+}
+
+/// The committed counters, for `/metrics` and `state dump`.
+pub trait CounterSource: Send + Sync {
+    fn counters(&self) -> BoxFuture<'_, Result<Vec<CounterValue>, StoreError>>;
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct CounterValue {
+    pub trigger: TriggerName,
+    pub counter: CounterKey,
+    pub value: Decimal,
+}
+
+// ---- Grants ----
+
+/// What one trigger's plugin may reach. What is not in here is denied.
+#[derive(Clone, Default)]
+pub struct Grants {
+    pub counters: bool,
+    pub state: Option<Arc<dyn StateReader>>,
+    pub tables: BTreeMap<Box<str>, Arc<dyn TableTarget>>,
+    pub mailers: BTreeMap<Box<str>, Arc<dyn Mailbox>>,
+}
+
+impl fmt::Debug for Grants {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Grants")
+            .field("counters", &self.counters)
+            .field("state", &self.state.is_some())
+            .field("tables", &self.tables.keys())
+            .field("mailers", &self.mailers.keys())
+            .finish()
+    }
+}
+
+/// A table that plugins may write to.
+pub trait TableTarget: Send + Sync {
+    /// One result for each write, in order. Writes of one key happen in the order given; others at once.
+    fn write(&self, writes: Vec<TableWrite>) -> BoxFuture<'_, Vec<Result<(), WriteError>>>;
+}
+
+/// All JSON here comes from a guest: unchecked text, not yet known to be JSON at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableWrite {
+    pub operation: WriteOperation,
+    pub condition: Option<WriteCondition>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WriteOperation {
+    /// The whole item, as DynamoDB JSON.
+    Put(String),
+    /// The key, as DynamoDB JSON.
+    Delete(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WriteCondition {
+    pub expression: String,
+    pub names: Vec<(String, String)>,
+    /// `{":v":{"N":"1"}}`.
+    pub values: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    #[error("the condition did not hold")]
+    ConditionFailed,
+    /// Never passes, however often it is tried.
+    #[error("{0}")]
+    Invalid(String),
+    /// May pass later.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+/// Checks what a plugin wants to send and makes it a mail of the operator's.
+pub trait Mailbox: Send + Sync {
+    /// `Err` says what is wrong with the draft.
+    fn accept(&self, draft: MailDraft, origin: &MailOrigin<'_>) -> Result<Mail, String>;
+}
+
+/// What Message-ID is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct MailOrigin<'a> {
+    pub trigger: &'a TriggerName,
+    pub event_id: &'a str,
+    /// The plugin's: tells apart the mails of one change.
+    pub key: &'a str,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct MailDraft {
+    pub to: Vec<String>,
+    pub reply_to: Option<String>,
+    pub subject: String,
+    pub text: Option<String>,
+    pub html: Option<String>,
+}

@@ -1,0 +1,191 @@
+//! Named events: core and the crates around it say what happened, the host renders the log line and the metric.
+//!
+//! One variant for each thing an operator may want to know; the fields are its labels and values. No variant holds an item,
+//! an address or a secret.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::name::{PluginVersion, ShardId, StreamArn, StreamName, TriggerName};
+use crate::sequence::SequenceNumber;
+use crate::time::Timestamp;
+
+pub trait Signals: Send + Sync + fmt::Debug {
+    fn emit(&self, signal: Signal<'_>);
+}
+
+/// Swallows everything: for tests that look elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub struct Silence;
+
+impl Signals for Silence {
+    fn emit(&self, _: Signal<'_>) {}
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Signal<'a> {
+    // Streams
+    StreamFound {
+        stream: &'a StreamName,
+        arn: &'a StreamArn,
+    },
+    StreamUnavailable {
+        stream: &'a StreamName,
+        reason: &'a str,
+    },
+    ShardOpened {
+        stream: &'a StreamName,
+        shard: &'a ShardId,
+    },
+    ShardFinished {
+        stream: &'a StreamName,
+        shard: &'a ShardId,
+    },
+    Polled {
+        stream: &'a StreamName,
+        result: PollResult,
+        changes: usize,
+        bytes: usize,
+        took: Duration,
+    },
+    PollFailed {
+        stream: &'a StreamName,
+        shard: &'a ShardId,
+        result: PollResult,
+        reason: &'a str,
+    },
+    /// Changes may be lost: the stream trimmed the position before it was read.
+    Gap {
+        stream: &'a StreamName,
+        shard: &'a ShardId,
+        after: Option<&'a SequenceNumber>,
+    },
+    WindowFull {
+        stream: &'a StreamName,
+        shard: &'a ShardId,
+        bytes: usize,
+    },
+
+    // Delivery
+    Delivered {
+        trigger: &'a TriggerName,
+        changes: usize,
+        bytes: usize,
+    },
+    Handled {
+        trigger: &'a TriggerName,
+        result: HandlerResult,
+        took: Duration,
+    },
+    /// A delivery failed for these changes; `changes` is 0 where the plugin never ran.
+    ChangesFailed {
+        trigger: &'a TriggerName,
+        shard: &'a ShardId,
+        changes: usize,
+        reason: &'a str,
+        backtrace: Option<&'a str>,
+    },
+    Acknowledged {
+        trigger: &'a TriggerName,
+        changes: usize,
+    },
+    DeadLettered {
+        trigger: &'a TriggerName,
+        event_id: &'a str,
+        attempts: u32,
+        reason: &'a str,
+    },
+    Skipped {
+        trigger: &'a TriggerName,
+        event_id: &'a str,
+        attempts: u32,
+        reason: &'a str,
+    },
+    /// The oldest change not acknowledged in this shard was created then; none: the trigger is at the tip.
+    Oldest {
+        trigger: &'a TriggerName,
+        shard: &'a ShardId,
+        created: Option<Timestamp>,
+    },
+    Committed {
+        took: Duration,
+        batches: usize,
+    },
+    CommitFailed {
+        reason: &'a str,
+    },
+
+    // Plugins
+    PluginServes {
+        trigger: &'a TriggerName,
+        plugin: &'a str,
+        version: &'a PluginVersion,
+        reload: bool,
+    },
+    PluginRefused {
+        plugin: &'a str,
+        reason: &'a str,
+    },
+    GuestLog {
+        trigger: &'a TriggerName,
+        version: &'a PluginVersion,
+        level: LogLevel,
+        context: &'a str,
+        message: &'a str,
+    },
+    GuestLogsDropped {
+        trigger: &'a TriggerName,
+        lines: u32,
+    },
+
+    // Capabilities
+    TableWritten {
+        target: &'a str,
+        result: WriteResult,
+        took: Duration,
+    },
+    MailAccepted {
+        mailer: &'a str,
+        mails: usize,
+    },
+    MailSettled {
+        mailer: &'a str,
+        message_id: &'a str,
+        result: MailResult,
+        reason: Option<&'a str>,
+    },
+}
+
+macro_rules! label {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name { $($variant),+ }
+
+        impl $name {
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// As a metric's label.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+    };
+}
+
+label! {
+    PollResult { Changes = "changes", Empty = "empty", Throttled = "throttled", Expired = "expired", Trimmed = "trimmed", Gone = "gone", Refused = "refused", Unavailable = "unavailable" }
+}
+label! {
+    /// How a call of a handler ended.
+    HandlerResult { Ok = "ok", Partial = "partial", Retry = "retry", Reject = "reject", Trap = "trap", Timeout = "timeout", OutOfMemory = "out_of_memory", BadResult = "bad_result", NotRun = "not_run" }
+}
+label! {
+    LogLevel { Trace = "trace", Debug = "debug", Info = "info", Warn = "warn", Error = "error" }
+}
+label! {
+    WriteResult { Ok = "ok", ConditionFailed = "condition_failed", Invalid = "invalid", Unavailable = "unavailable" }
+}
+label! {
+    MailResult { Sent = "sent", Later = "later", Failed = "failed" }
+}
