@@ -191,7 +191,8 @@ impl ShardConsumer {
         if self.lanes.iter().all(Lane::is_finished) {
             return Some(End::Finished);
         }
-        let busy = self.reader.is_busy() || self.lanes.iter().any(Lane::is_busy);
+        // A poll under way may be dropped: what it brings is read again.
+        let busy = self.lanes.iter().any(Lane::is_busy);
         (self.draining && !busy).then_some(End::Drained)
     }
 
@@ -212,3 +213,6 @@ impl ShardConsumer {
 fn wake(wake_at: &mut Option<Timestamp>, time: Timestamp) {
     *wake_at = Some(wake_at.map_or(time, |earlier| earlier.min(time)));
 }
+
+#[cfg(test)]
+mod tests;

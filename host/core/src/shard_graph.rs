@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn ends_from_before_a_restart_count() {
         check("-a =a>b", expect!["b"]);
-        check("-a =~a>b", expect![""]);
+        check("-a =~a>b", expect!["b"]);
         check("-a -b =a>b,b>c", expect!["c"]);
     }
 

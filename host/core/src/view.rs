@@ -173,3 +173,110 @@ fn push_json_string(json: &mut String, text: &str) {
     // Writing a str as JSON cannot fail.
     json.push_str(&serde_json::Value::from(text).to_string());
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::slice::slice_page;
+
+    const KEYS: &str = r#"{"pk":{"S":"a"},"sk":{"N":"1"}}"#;
+    const NEW: &str = r#"{ "pk":{"S":"a"}, "sk":{"N":"1"}, "email":{"S":"é\u00e9\"}"}, "plan":{"M":{"email":{"S":"x"}}} }"#;
+    const OLD: &str = r#"{"plan":{"S":"free"},"sk":{"N":"1"},"pk":{"S":"a"}}"#;
+
+    fn change(images: &str) -> Change {
+        let body = format!(r#"{{"Records":[{{"eventName":"MODIFY","dynamodb":{{"SequenceNumber":"1","Keys":{KEYS}{images}}}}}]}}"#);
+        slice_page(Arc::new(body)).unwrap().changes.remove(0)
+    }
+
+    fn view(kind: ViewType, attributes: Option<&[&str]>) -> View {
+        let attributes = attributes.map(|names| names.iter().map(|&name| name.into()).collect());
+        View { kind, attributes }
+    }
+
+    #[track_caller]
+    fn check(view: &View, images: &str, new: Option<&str>, old: Option<&str>) {
+        let change = change(images);
+        let seen = view.cut(&change);
+        assert_eq!((seen.keys, seen.new_image.as_deref(), seen.old_image.as_deref()), (KEYS, new, old));
+    }
+
+    #[test]
+    fn a_view_sees_its_images_and_no_other() {
+        let both = format!(r#","NewImage":{NEW},"OldImage":{OLD}"#);
+        check(&View::of(ViewType::KeysOnly), &both, None, None);
+        check(&View::of(ViewType::NewImage), &both, Some(NEW), None);
+        check(&View::of(ViewType::OldImage), &both, None, Some(OLD));
+        check(&View::of(ViewType::NewAndOldImages), &both, Some(NEW), Some(OLD));
+        check(&View::of(ViewType::NewAndOldImages), "", None, None);
+    }
+
+    #[test]
+    fn whole_images_are_the_bodys_bytes() {
+        let change = change(&format!(r#","NewImage":{NEW}"#));
+        let seen = View::of(ViewType::NewImage).cut(&change);
+        assert!(matches!(seen.new_image, Some(Cow::Borrowed(_))));
+    }
+
+    #[test]
+    fn attributes_cut_the_images_down_to_them_and_the_keys() {
+        let both = format!(r#","NewImage":{NEW},"OldImage":{OLD}"#);
+        let all = ViewType::NewAndOldImages;
+        check(
+            &view(all, Some(&["email"])),
+            &both,
+            Some(r#"{"pk":{"S":"a"},"sk":{"N":"1"},"email":{"S":"é\u00e9\"}"}}"#),
+            Some(r#"{"sk":{"N":"1"},"pk":{"S":"a"}}"#),
+        );
+        // Only top-level names count, and one that is not there is no fault.
+        check(
+            &view(all, Some(&["plan", "nowhere"])),
+            &both,
+            Some(r#"{"pk":{"S":"a"},"sk":{"N":"1"},"plan":{"M":{"email":{"S":"x"}}}}"#),
+            Some(r#"{"plan":{"S":"free"},"sk":{"N":"1"},"pk":{"S":"a"}}"#),
+        );
+        check(&view(ViewType::OldImage, Some(&[])), &both, None, Some(r#"{"sk":{"N":"1"},"pk":{"S":"a"}}"#));
+        check(&view(all, Some(&["email"])), r#","NewImage":{}"#, Some("{}"), None);
+    }
+
+    #[test]
+    fn names_are_compared_as_text_and_stay_json() {
+        let images = r#","NewImage":{"\u0065mail":{"S":"1"},"a\"b\\":{"S":"2"},"Email":{"S":"3"},"\n":{"S":"4"}}"#;
+        let view = view(ViewType::NewImage, Some(&["email", "a\"b\\", "\n"]));
+        check(&view, images, Some(r#"{"email":{"S":"1"},"a\"b\\":{"S":"2"},"\n":{"S":"4"}}"#), None);
+    }
+
+    /// What a trigger may not see must not come through in any disguise.
+    #[test]
+    fn what_is_no_item_shows_nothing() {
+        for image in ["17", r#""secret""#, r#"[{"secret":{"S":"x"}}]"#, "true"] {
+            let images = format!(r#","NewImage":{image}"#);
+            check(&view(ViewType::NewImage, Some(&["email"])), &images, Some("{}"), None);
+        }
+    }
+
+    #[test]
+    fn a_view_supplies_itself_and_what_is_in_it() {
+        for (stream, wanted) in [
+            (ViewType::KeysOnly, "keys-only"),
+            (ViewType::NewImage, "keys-only new-image"),
+            (ViewType::OldImage, "keys-only old-image"),
+            (ViewType::NewAndOldImages, "keys-only new-image old-image new-and-old-images"),
+        ] {
+            let supplied = ViewType::ALL.into_iter().filter(|&wanted| stream.supplies(wanted));
+            let supplied: Vec<String> = supplied.map(|view| view.to_string()).collect();
+            assert_eq!(supplied.join(" "), wanted);
+        }
+    }
+
+    #[test]
+    fn names_of_views_go_both_ways() {
+        for view in ViewType::ALL {
+            assert_eq!(ViewType::from_config(view.as_config()), Some(view));
+            assert_eq!(ViewType::from_aws(view.as_aws()), Some(view));
+        }
+        assert_eq!(ViewType::from_config("NEW_IMAGE"), None);
+        assert_eq!(ViewType::from_aws("new-image"), None);
+    }
+}

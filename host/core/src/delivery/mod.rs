@@ -8,3 +8,6 @@ mod settle;
 pub use batch::{Batch, FailedChange, Failure, FailureKind, Origin, Outcome, ReadFrom, Report};
 pub use lane::{Lane, Settled, Settlement, Step};
 pub use policy::{Policy, Then};
+
+#[cfg(test)]
+mod tests;
