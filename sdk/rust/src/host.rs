@@ -1,0 +1,17 @@
+//! The one place where plugins meet their host: the real one on wasm32, the recorder of `testing` elsewhere.
+//!
+//! Both sides have the same functions over the same wire types, so that what a test exercises is what is deployed.
+
+#[cfg(target_arch = "wasm32")]
+pub(crate) use crate::bindings::{
+    tripline::trigger::{counters, mailer, state, tables},
+    wasi::{config::store, logging::logging},
+};
+
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use crate::testing::host::{counters, logging, mailer, state, store, tables};
+
+pub(crate) use crate::bindings::tripline::trigger::{
+    counters::CounterError, mailer as mailer_types, state as state_types, tables as tables_types,
+};
+pub(crate) use crate::bindings::wasi::config::store as store_types;

@@ -1,0 +1,232 @@
+//! What stands in for the host in unit tests: one recorder per thread.
+//!
+//! Invariant: an effect of a change that failed is gone once the run that it belongs to ends.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use crate::log::Level;
+use crate::mailer::Message;
+use crate::tables::{Write, WriteError};
+
+/// Something that a trigger is granted, or is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Capability {
+    Counters,
+    State,
+    Tables,
+    Mailers,
+}
+
+/// A function of the host's, to count its calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Call {
+    CounterAdd,
+    StateGet,
+    StateSet,
+    StateDelete,
+    TableWrite,
+    MailSend,
+}
+
+/// What was added to a counter. Labels are sorted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Added {
+    pub change: u32,
+    pub name: String,
+    pub labels: Vec<(String, String)>,
+    pub delta: String,
+}
+
+/// A mail that was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mail {
+    pub change: u32,
+    pub mailer: Option<String>,
+    pub message: Message,
+    pub key: String,
+}
+
+/// A line of the log.
+#[derive(Clone, Debug)]
+pub struct Line {
+    pub level: Level,
+    pub context: String,
+    pub message: String,
+}
+
+type StateValue = (Vec<u8>, Option<u64>);
+type OnWrite = Box<dyn FnMut(&str, &Write) -> Result<(), WriteError>>;
+
+#[derive(Clone, Debug)]
+pub(crate) enum Effect {
+    Counter(Added),
+    Set { change: u32, key: String, value: Option<StateValue> },
+    Mail(Mail),
+}
+
+impl Effect {
+    fn change(&self) -> u32 {
+        match self {
+            Self::Counter(Added { change, .. }) | Self::Set { change, .. } | Self::Mail(Mail { change, .. }) => *change,
+        }
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Recorder {
+    pub(crate) settings: BTreeMap<String, String>,
+    pub(crate) state_down: Option<String>,
+    pub(crate) on_write: Option<OnWrite>,
+    pub(crate) writes: Vec<(String, Write)>,
+    pub(crate) logs: Vec<Line>,
+    denied: BTreeSet<Capability>,
+    calls: BTreeMap<Call, usize>,
+    /// In the order in which they were made: those of ended runs, then those of the run under way.
+    effects: Vec<Effect>,
+    /// How many of `effects` are settled.
+    committed: usize,
+}
+
+thread_local! {
+    static RECORDER: RefCell<Recorder> = RefCell::default();
+}
+
+pub(crate) fn with<T>(use_it: impl FnOnce(&mut Recorder) -> T) -> T {
+    RECORDER.with_borrow_mut(use_it)
+}
+
+pub(crate) fn record(effect: Effect) {
+    with(|recorder| recorder.effects.push(effect));
+}
+
+/// Ends a run: keeps the effects of the changes that are `done`.
+pub(crate) fn commit(done: impl Fn(u32) -> bool) {
+    with(|recorder| {
+        let pending = recorder.effects.split_off(recorder.committed);
+        recorder.effects.extend(pending.into_iter().filter(|effect| done(effect.change())));
+        recorder.committed = recorder.effects.len();
+    });
+}
+
+impl Recorder {
+    /// Counts a call; `Err` where it is denied.
+    pub(crate) fn enter(&mut self, call: Call, capability: Capability) -> Result<(), String> {
+        *self.calls.entry(call).or_default() += 1;
+        if self.denied.contains(&capability) {
+            return Err(format!("the test denies {capability:?}"));
+        }
+        Ok(())
+    }
+
+    fn entry(&self, wanted: &str) -> Option<&StateValue> {
+        self.effects.iter().rev().find_map(|effect| match effect {
+            Effect::Set { key, value, .. } if key == wanted => Some(value.as_ref()),
+            _ => None,
+        })?
+    }
+
+    pub(crate) fn state(&self, key: &str) -> Option<Vec<u8>> {
+        self.entry(key).map(|(value, _)| value.clone())
+    }
+}
+
+/// A handle on this thread's recorder.
+///
+/// `Host::new` empties it first, so begin each test with it. No time passes in it: state does not expire.
+pub struct Host(());
+
+impl Host {
+    #[expect(clippy::new_without_default, reason = "it empties the recorder, which no one expects of a default")]
+    pub fn new() -> Self {
+        with(|recorder| *recorder = Recorder::default());
+        Self(())
+    }
+
+    /// A setting as the host hands it over: a TOML string as it is, anything else as JSON.
+    pub fn set_setting(&self, key: &str, text: impl Into<String>) {
+        with(|recorder| recorder.settings.insert(key.to_owned(), text.into()));
+    }
+
+    /// State that an earlier batch has left.
+    pub fn set_state(&self, key: &str, value: impl AsRef<[u8]>) {
+        let effect = Effect::Set { change: u32::MAX, key: key.to_owned(), value: Some((value.as_ref().to_vec(), None)) };
+        with(|recorder| {
+            recorder.effects.insert(recorder.committed, effect);
+            recorder.committed += 1;
+        });
+    }
+
+    /// From now on every call of this capability is denied.
+    pub fn deny(&self, capability: Capability) {
+        with(|recorder| recorder.denied.insert(capability));
+    }
+
+    /// From now on state cannot be read.
+    pub fn fail_state(&self, reason: &str) {
+        with(|recorder| recorder.state_down = Some(reason.to_owned()));
+    }
+
+    /// Answers each write into a table. Unless set, every write succeeds.
+    pub fn on_write(&self, answer: impl FnMut(&str, &Write) -> Result<(), WriteError> + 'static) {
+        with(|recorder| recorder.on_write = Some(Box::new(answer)));
+    }
+
+    /// What was added to the counter with these labels, in order.
+    pub fn counter(&self, name: &str, labels: &[(&str, &str)]) -> Vec<String> {
+        let mut labels: Vec<_> = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        labels.sort();
+        let added = self.counters().into_iter().filter(|added| added.name == name && added.labels == labels);
+        added.map(|added| added.delta).collect()
+    }
+
+    /// All that was added to counters, in order.
+    pub fn counters(&self) -> Vec<Added> {
+        self.effects(|effect| match effect {
+            Effect::Counter(added) => Some(added.clone()),
+            _ => None,
+        })
+    }
+
+    /// All mails that were sent, in order.
+    pub fn mails(&self) -> Vec<Mail> {
+        self.effects(|effect| match effect {
+            Effect::Mail(mail) => Some(mail.clone()),
+            _ => None,
+        })
+    }
+
+    pub fn state(&self, key: &str) -> Option<Vec<u8>> {
+        with(|recorder| recorder.state(key))
+    }
+
+    /// When the entry expires, if it is there and does.
+    pub fn state_expires_ms(&self, key: &str) -> Option<u64> {
+        with(|recorder| recorder.entry(key).and_then(|(_, expires_ms)| *expires_ms))
+    }
+
+    /// All writes into tables, in order, those that failed too.
+    pub fn writes(&self) -> Vec<(String, Write)> {
+        with(|recorder| recorder.writes.clone())
+    }
+
+    pub fn logs(&self) -> Vec<Line> {
+        with(|recorder| recorder.logs.clone())
+    }
+
+    /// How often a function of the host's was called.
+    pub fn calls(&self, call: Call) -> usize {
+        with(|recorder| recorder.calls.get(&call).copied().unwrap_or(0))
+    }
+
+    fn effects<T>(&self, choose: impl FnMut(&Effect) -> Option<T>) -> Vec<T> {
+        with(|recorder| recorder.effects.iter().filter_map(choose).collect())
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Host")
+    }
+}
