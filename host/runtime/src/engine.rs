@@ -1,0 +1,181 @@
+//! The wasmtime engine: pool, epoch ticks, linked imports, and how many instances may live at once.
+//!
+//! Always holds: whoever has a permit finds room in the pool, so that a full pool is a wait and never an error.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use wasmtime::component::Linker;
+use wasmtime::{Config, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
+
+use crate::guest::Guest;
+use crate::memory::TABLE_ELEMENTS_MAX;
+use crate::wit_v0_1_0;
+
+/// More would reserve more than a sane part of the address space: each instance reserves 4 GiB for each memory.
+pub const INSTANCES_MAX: u32 = 1000;
+
+/// How long a busy guest keeps a thread before others get their turn.
+pub(crate) const EPOCH_TICK: Duration = Duration::from_millis(10);
+
+// What one component may consist of. Rust has one core instance or three; Python has one for each shared library.
+const CORE_INSTANCES_PER_COMPONENT: u32 = 128;
+const MEMORIES_PER_COMPONENT: u32 = 4;
+const TABLES_PER_COMPONENT: u32 = 16;
+/// Bookkeeping that wasmtime makes for one instance, by its number of functions and imports.
+const INSTANCE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Memory that stays with a slot and is zeroed instead of given back: a small guest never asks the kernel.
+const KEEP_RESIDENT_BYTES: usize = 256 * 1024;
+const WASM_STACK_BYTES: usize = 1024 * 1024;
+const ASYNC_STACK_BYTES: usize = 2 * 1024 * 1024;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EngineConfig {
+    /// Instances that live at once, over all triggers: 1 to `INSTANCES_MAX`.
+    pub instances_max: u32,
+    /// The most that any trigger's memory limit may be; at most 4 GiB.
+    pub memory_bytes_max: usize,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self { instances_max: 64, memory_bytes_max: 512 * 1024 * 1024 }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    #[error("{0} instances at once: choose between 1 and {INSTANCES_MAX}")]
+    Instances(u32),
+    #[error(
+        "the WebAssembly engine cannot be set up for {instances_max} instances of up to {memory_bytes_max} bytes ({reason}): lower them, or lift the limit on this process's address space (`ulimit -v`)"
+    )]
+    SetUp { instances_max: u32, memory_bytes_max: usize, reason: String },
+    #[error("the thread that measures plugins' time cannot be started: {0}")]
+    Epoch(#[source] std::io::Error),
+}
+
+/// Cheap to clone. Plugins keep it alive.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    wasmtime: wasmtime::Engine,
+    linker: Linker<Guest>,
+    instances: Semaphore,
+    config: EngineConfig,
+}
+
+impl Engine {
+    pub fn new(config: EngineConfig) -> Result<Self, EngineError> {
+        if !(1..=INSTANCES_MAX).contains(&config.instances_max) {
+            return Err(EngineError::Instances(config.instances_max));
+        }
+        let set_up = |error: wasmtime::Error| EngineError::SetUp {
+            instances_max: config.instances_max,
+            memory_bytes_max: config.memory_bytes_max,
+            reason: format!("{error:#}"),
+        };
+        let wasmtime = wasmtime::Engine::new(&settings(config)).map_err(set_up)?;
+        let linker = link(&wasmtime).map_err(set_up)?;
+        tick(wasmtime.weak()).map_err(EngineError::Epoch)?;
+        let instances = Semaphore::new(config.instances_max as usize);
+        Ok(Self(Arc::new(Inner { wasmtime, linker, instances, config })))
+    }
+
+    pub fn config(&self) -> EngineConfig {
+        self.0.config
+    }
+
+    pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
+        &self.0.wasmtime
+    }
+
+    pub(crate) fn linker(&self) -> &Linker<Guest> {
+        &self.0.linker
+    }
+
+    pub(crate) fn instances(&self) -> &Semaphore {
+        &self.0.instances
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("config", &self.0.config)
+            .field("instances_free", &self.0.instances.available_permits())
+            .finish_non_exhaustive()
+    }
+}
+
+fn settings(config: EngineConfig) -> Config {
+    let instances = config.instances_max;
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(instances)
+        .max_component_instance_size(INSTANCE_BYTES_MAX)
+        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
+        .total_core_instances(instances * CORE_INSTANCES_PER_COMPONENT)
+        .max_core_instance_size(INSTANCE_BYTES_MAX)
+        .max_memories_per_component(MEMORIES_PER_COMPONENT)
+        .total_memories(instances * MEMORIES_PER_COMPONENT)
+        .max_memories_per_module(MEMORIES_PER_COMPONENT)
+        .max_memory_size(config.memory_bytes_max)
+        .max_tables_per_component(TABLES_PER_COMPONENT)
+        .total_tables(instances * TABLES_PER_COMPONENT)
+        .max_tables_per_module(TABLES_PER_COMPONENT)
+        .table_elements(TABLE_ELEMENTS_MAX)
+        .total_stacks(instances)
+        .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
+        .table_keep_resident(KEEP_RESIDENT_BYTES);
+    let mut settings = Config::new();
+    settings
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .wasm_component_model(true)
+        .epoch_interruption(true)
+        .wasm_backtrace_details(WasmBacktraceDetails::Enable)
+        .max_wasm_stack(WASM_STACK_BYTES)
+        .async_stack_size(ASYNC_STACK_BYTES);
+    settings
+}
+
+/// Everything that any version of the contract may import.
+fn link(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wit_v0_1_0::add_to_linker(&mut linker)?;
+    Ok(linker)
+}
+
+/// Advances the epoch until the engine is gone. A thread, not a task: it must tick when every executor thread is in a guest.
+fn tick(engine: EngineWeak) -> std::io::Result<()> {
+    let ticks = move || {
+        loop {
+            // Parked for a time: nobody unparks it, and an early wake-up is an early tick, which harms nothing.
+            std::thread::park_timeout(EPOCH_TICK);
+            let Some(engine) = engine.upgrade() else { return };
+            engine.increment_epoch();
+        }
+    };
+    std::thread::Builder::new().name("epoch".into()).spawn(ticks).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_a_pool_of_no_or_too_many_instances() {
+        for instances_max in [0, INSTANCES_MAX + 1] {
+            let refused = Engine::new(EngineConfig { instances_max, ..EngineConfig::default() });
+            assert!(matches!(refused, Err(EngineError::Instances(n)) if n == instances_max));
+        }
+    }
+
+    #[test]
+    fn the_largest_pool_can_be_set_up() {
+        Engine::new(EngineConfig { instances_max: INSTANCES_MAX, ..EngineConfig::default() }).unwrap();
+    }
+}

@@ -1,0 +1,24 @@
+//! Runs plugins: the wasmtime engine, the loader, one call of a handler within its limits, hot reload.
+//!
+//! Always holds: a batch gets a fresh instance; a guest reaches only what its trigger is granted, sees only its view, and
+//! ends at its limits of time and memory, whatever it does; what is not granted is linked and denies.
+//! Knows nothing of streams, delivery policies, stores or the config's text.
+
+mod call;
+mod context;
+mod effects;
+mod engine;
+mod guest;
+mod load;
+mod logs;
+mod memory;
+mod plugin;
+mod reload;
+mod text;
+mod wit_v0_1_0;
+
+pub use context::{Clock, Limits, TriggerContext};
+pub use engine::{Engine, EngineConfig, EngineError, INSTANCES_MAX};
+pub use load::LoadError;
+pub use plugin::{Capability, Plugin};
+pub use reload::{PluginFile, PluginSource, PluginUse, Slot};

@@ -1,0 +1,150 @@
+//! One version of one plugin, compiled and linked.
+//!
+//! Always holds: a plugin that exists has a handler of a known contract version, and imports only what is linked.
+//! Does not know which triggers use it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tripline_core::delivery::{Batch, Origin, Outcome, Report};
+use tripline_core::name::PluginVersion;
+use tripline_core::signal::Signal;
+
+use crate::call;
+use crate::context::TriggerContext;
+use crate::engine::Engine;
+use crate::guest::Purpose;
+use crate::wit_v0_1_0::{self, Handler};
+
+/// What an operator can grant. Without a grant it is linked and denies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Capability {
+    Counters,
+    State,
+    Tables,
+    Mailer,
+}
+
+impl Capability {
+    const ALL: [(Self, &'static str); 4] = [
+        (Self::Counters, wit_v0_1_0::COUNTERS),
+        (Self::State, wit_v0_1_0::STATE),
+        (Self::Tables, wit_v0_1_0::TABLES),
+        (Self::Mailer, wit_v0_1_0::MAILER),
+    ];
+
+    /// The key under `grants` in `tripline.toml`.
+    pub fn as_grant(self) -> &'static str {
+        match self {
+            Self::Counters => "counters",
+            Self::State => "state",
+            Self::Tables => "tables",
+            Self::Mailer => "mailers",
+        }
+    }
+}
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Plugin(Arc<Inner>);
+
+struct Inner {
+    engine: Engine,
+    handler: Handler,
+    version: PluginVersion,
+    size_bytes: usize,
+    imports: Vec<String>,
+    exports: Vec<String>,
+}
+
+/// What the loader found out.
+pub(crate) struct Parts {
+    pub(crate) engine: Engine,
+    pub(crate) handler: Handler,
+    pub(crate) version: PluginVersion,
+    pub(crate) size_bytes: usize,
+    pub(crate) imports: Vec<String>,
+    pub(crate) exports: Vec<String>,
+}
+
+impl Plugin {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { engine, handler, version, size_bytes, imports, exports } = parts;
+        Self(Arc::new(Inner { engine, handler, version, size_bytes, imports, exports }))
+    }
+
+    /// The sha256 of the component's bytes.
+    pub fn version(&self) -> &PluginVersion {
+        &self.0.version
+    }
+
+    /// Of the component, not of the machine code.
+    pub fn size_bytes(&self) -> usize {
+        self.0.size_bytes
+    }
+
+    /// The interfaces it imports, with their versions, in the component's order.
+    pub fn imports(&self) -> &[String] {
+        &self.0.imports
+    }
+
+    pub fn exports(&self) -> &[String] {
+        &self.0.exports
+    }
+
+    /// The contract that the host speaks with it: `0.1.0`.
+    pub fn contract_version(&self) -> &'static str {
+        wit_v0_1_0::HANDLER.rsplit('@').next().unwrap_or_default()
+    }
+
+    /// What it imports of that which must be granted. Components of Python and QuickJS import all of it, used or not.
+    pub fn asks_for(&self) -> Vec<Capability> {
+        let imports = |interface: &str| self.0.imports.iter().any(|import| import == interface);
+        Capability::ALL
+            .into_iter()
+            .filter(|(_, interface)| imports(interface))
+            .map(|(capability, _)| capability)
+            .collect()
+    }
+
+    /// Calls the handler in a fresh instance, once one is free. May be dropped at any time.
+    pub async fn handle(&self, batch: &Batch, context: &TriggerContext) -> Report {
+        let ended = call::call(self, batch, context, Purpose::Serve).await;
+        context
+            .signals
+            .emit(Signal::Handled { trigger: &context.trigger, result: ended.result, took: ended.took });
+        ended.report
+    }
+
+    /// Calls the handler with an empty batch before it serves `origin`'s trigger. `Err` is the reason to refuse it.
+    /// Nothing that it does here has an effect.
+    pub async fn probe(&self, origin: &Arc<Origin>, context: &TriggerContext) -> Result<(), String> {
+        let batch = Batch { origin: origin.clone(), shard: "probe".into(), attempt: 1, changes: Vec::new() };
+        match call::call(self, &batch, context, Purpose::Probe).await.report.outcome {
+            // An empty batch has no positions that could have failed: that would be a bad result.
+            Outcome::Handled(_) => Ok(()),
+            Outcome::Failed(failure) => Err(match failure.backtrace {
+                Some(backtrace) => format!("{}\n{backtrace}", failure.reason),
+                None => failure.reason.into(),
+            }),
+            Outcome::NotRun(reason) => Err(reason),
+        }
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    pub(crate) fn handler(&self) -> &Handler {
+        &self.0.handler
+    }
+}
+
+impl fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plugin")
+            .field("version", &self.0.version.short())
+            .field("size_bytes", &self.0.size_bytes)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,91 @@
+//! What the loader takes and refuses, and that every refusal says what to do.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use support::wat_plugin::{OK, component, plugin};
+use support::{Recorder, batch, context, engine};
+use tripline_core::delivery::Outcome;
+use tripline_runtime::LoadError;
+
+const HANDLER: &str = "tripline:trigger/handler@0.1.0";
+
+#[track_caller]
+fn check_refused(bytes: &[u8], is_it: fn(&LoadError) -> bool, texts: &[&str]) {
+    let error = engine().load_blocking(bytes).expect_err("loaded");
+    assert!(is_it(&error), "{error:?}");
+    for text in texts {
+        assert!(error.to_string().contains(text), "no `{text}` in: {error}");
+    }
+}
+
+#[test]
+fn what_is_no_webassembly() {
+    for bytes in [&b""[..], b"\0as", b"#!/bin/sh\n", b"(component)"] {
+        check_refused(bytes, |error| matches!(error, LoadError::NotWasm), &["\\0asm"]);
+    }
+}
+
+#[test]
+fn a_core_module() {
+    let module = wat::parse_str("(module (func (export \"handle\")))").unwrap();
+    check_refused(&module, |error| matches!(error, LoadError::CoreModule), &["wasm32-wasip2", "wasm-tools component new"]);
+}
+
+#[test]
+fn a_damaged_component() {
+    let whole = plugin("whole", OK);
+    let cut_off = &whole[..whole.len() / 2];
+    check_refused(cut_off, |error| matches!(error, LoadError::Compile(_)), &["does not compile"]);
+}
+
+#[test]
+fn a_component_without_a_handler() {
+    let empty = wat::parse_str("(component)").unwrap();
+    check_refused(&empty, |error| matches!(error, LoadError::NoHandler { .. }), &[HANDLER, "exports nothing"]);
+    let other = component("other", OK, "example:other/run@1.0.0", "");
+    check_refused(&other, |error| matches!(error, LoadError::NoHandler { .. }), &[HANDLER, "`example:other/run@1.0.0`"]);
+}
+
+#[test]
+fn another_version_of_the_contract_names_both() {
+    for found in ["tripline:trigger/handler@0.1.1", "tripline:trigger/handler@0.2.0", "tripline:trigger/handler@1.0.0"] {
+        let other = component("other", OK, found, "");
+        check_refused(&other, |error| matches!(error, LoadError::OtherVersion { .. }), &[found, HANDLER]);
+    }
+}
+
+#[test]
+fn unknown_imports_by_name() {
+    let imports = r#"(import "wasi:http/outgoing-handler@0.2.0" (instance))
+        (import "tripline:trigger/counters@0.1.7" (instance))
+        (import "wasi:clocks/wall-clock@0.2.3" (instance))"#;
+    let bytes = component("imports", OK, HANDLER, imports);
+    let names = ["`wasi:http/outgoing-handler@0.2.0`", "`tripline:trigger/counters@0.1.7`"];
+    check_refused(&bytes, |error| matches!(error, LoadError::UnknownImports { .. }), &names);
+    let error = engine().load_blocking(&bytes).unwrap_err().to_string();
+    assert!(!error.contains("wall-clock"), "{error}");
+}
+
+#[test]
+fn known_imports_of_another_shape() {
+    let imports = r#"(import "tripline:trigger/counters@0.1.0" (instance (export "subtract" (func))))"#;
+    let bytes = component("imports", OK, HANDLER, imports);
+    check_refused(&bytes, |error| matches!(error, LoadError::Link(_)), &["does not fit the contract", "subtract"]);
+}
+
+#[tokio::test]
+async fn a_plugin_tells_what_it_is_and_runs() {
+    let bytes = component("extra", OK, HANDLER, r#"(import "tripline:trigger/state@0.1.0" (instance))"#);
+    let plugin = engine().load(bytes.clone()).await.unwrap();
+    assert_eq!(plugin.size_bytes(), bytes.len());
+    assert_eq!(plugin.version().as_str().len(), 64);
+    assert_eq!(plugin.contract_version(), "0.1.0");
+    assert_eq!(plugin.imports(), ["tripline:trigger/state@0.1.0", "tripline:trigger/types@0.1.0"]);
+    assert_eq!(plugin.exports(), [HANDLER]);
+    assert_eq!(plugin.asks_for(), [tripline_runtime::Capability::State]);
+    let signals = Recorder::default().into();
+    let report = plugin.handle(&batch(3), &context(&signals, &[])).await;
+    assert_eq!(report.outcome, Outcome::Handled(Vec::new()));
+    assert_eq!(signals.lines(), ["handled welcome ok"]);
+}
