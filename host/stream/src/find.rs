@@ -1,0 +1,109 @@
+//! Finds a table's latest stream.
+//!
+//! ListStreams decides: it also knows streams that were disabled less than 24 hours ago, which stay readable. DescribeTable is
+//! asked where ListStreams has nothing, or nothing conclusive, to say.
+
+use aws_sdk_dynamodb::types::TableDescription;
+use aws_sdk_dynamodbstreams::types::Stream;
+use tripline_core::name::StreamArn;
+use tripline_core::port::{FindError, ReadError, StreamInfo};
+use tripline_core::view::ViewType;
+
+use crate::source::{PAGE_ITEMS_MAX, PAGES_MAX, Source};
+
+impl Source {
+    pub(crate) async fn find_latest(&self) -> Result<StreamInfo, FindError> {
+        let streams = self.list_streams().await?;
+        match newest(&streams) {
+            Some(arn) => Ok(self.stream_info(arn).await?),
+            None => self.latest_of_table().await,
+        }
+    }
+
+    async fn list_streams(&self) -> Result<Vec<Stream>, ReadError> {
+        let call = self.streams_call("ListStreams");
+        let mut streams: Vec<Stream> = Vec::new();
+        let mut start: Option<String> = None;
+        for _ in 0..PAGES_MAX {
+            let request = self.streams.list_streams().table_name(self.table()).limit(PAGE_ITEMS_MAX);
+            let request = request.set_exclusive_start_stream_arn(start.clone());
+            let answer = request.send().await.map_err(|error| call.error(&error))?;
+            // Some endpoints list the streams of all tables.
+            let ours = |stream: &Stream| stream.table_name.as_deref().is_none_or(|table| table == self.table());
+            streams.extend(answer.streams.unwrap_or_default().into_iter().filter(ours));
+            match answer.last_evaluated_stream_arn.filter(|last| !last.is_empty()) {
+                Some(last) if start.as_ref() != Some(&last) => start = Some(last),
+                _ => return Ok(streams),
+            }
+        }
+        Err(call.unavailable(format_args!("more than {PAGES_MAX} pages of streams")))
+    }
+
+    /// The stream that DescribeTable names, else why there is none. A table keeps the ARN of a disabled stream, readable or not.
+    async fn latest_of_table(&self) -> Result<StreamInfo, FindError> {
+        let call = self.tables_call("DescribeTable");
+        let answer = self.tables.describe_table().table_name(self.table_or_arn()).send().await;
+        let table = match answer.map_err(|error| call.error(&error)) {
+            Ok(answer) => answer.table,
+            Err(ReadError::Gone(_)) => return Err(FindError::NoSuchTable(self.no_such_table())),
+            Err(error) => return Err(error.into()),
+        };
+        let arn = table.as_ref().and_then(TableDescription::latest_stream_arn).filter(|arn| !arn.is_empty());
+        let Some(arn) = arn else {
+            return Err(FindError::StreamOff(self.stream_off()));
+        };
+        let specification = table.as_ref().and_then(TableDescription::stream_specification);
+        match self.stream_info(arn).await {
+            Err(ReadError::Gone(_)) if specification.is_none_or(|stream| !stream.stream_enabled) => {
+                Err(FindError::StreamOff(self.stream_off()))
+            }
+            found => Ok(found?),
+        }
+    }
+
+    async fn stream_info(&self, arn: &str) -> Result<StreamInfo, ReadError> {
+        let call = self.streams_call("DescribeStream");
+        let request = self.streams.describe_stream().stream_arn(arn).limit(1);
+        let description = request.send().await.map_err(|error| call.error(&error))?.stream_description;
+        let view = description.and_then(|description| description.stream_view_type);
+        let view = view.as_ref().map_or("", |view| view.as_str());
+        let Some(view) = ViewType::from_aws(view) else {
+            return Err(call.unavailable(format_args!("an answer whose StreamViewType is `{view}`")));
+        };
+        Ok(StreamInfo { arn: StreamArn::from(arn), view, table: self.table().into(), region: self.region().into() })
+    }
+
+    fn no_such_table(&self) -> String {
+        format!("there is no table {}; check its name, the region and the account of the credentials", self.place())
+    }
+
+    fn stream_off(&self) -> String {
+        let endpoint = self.endpoint().map(|endpoint| format!(" --endpoint-url {endpoint}")).unwrap_or_default();
+        format!(
+            "table {} has no stream; enable it: aws dynamodb update-table --table-name {} --stream-specification \
+             StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES --region {}{endpoint}",
+            self.place(),
+            self.table(),
+            self.region(),
+        )
+    }
+
+    fn place(&self) -> String {
+        let endpoint = self.endpoint().map(|endpoint| format!(" at {endpoint}")).unwrap_or_default();
+        format!("`{}` in {}{endpoint}", self.table(), self.region())
+    }
+}
+
+/// The ARN of the stream with the greatest label, which begins with the time of its making. None where there is none, or
+/// where the labels do not tell.
+fn newest(streams: &[Stream]) -> Option<&str> {
+    let label = |stream: &Stream| stream.stream_label.clone().filter(|label| !label.is_empty());
+    if streams.len() > 1 && streams.iter().any(|stream| label(stream).is_none()) {
+        return None;
+    }
+    let newest = streams.iter().max_by_key(|stream| label(stream))?;
+    let tied = streams
+        .iter()
+        .any(|stream| label(stream) == label(newest) && stream.stream_arn != newest.stream_arn);
+    newest.stream_arn.as_deref().filter(|arn| !tied && !arn.is_empty())
+}

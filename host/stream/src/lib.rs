@@ -1,0 +1,16 @@
+//! DynamoDB Streams over the AWS SDK: what fills `tripline_core::port::StreamSource`.
+//!
+//! The SDK signs, resolves endpoints and credentials, and keeps connections; it builds no items: a GetRecords body is taken
+//! at the connector (`http`) and sliced by core. The SDK never repeats a call: back-off is the reader's business.
+//! Knows nothing of shard lineage, checkpoints or triggers.
+
+mod body;
+mod error;
+mod find;
+mod http;
+mod source;
+
+#[cfg(test)]
+mod tests;
+
+pub use source::{Source, SourceConfig};
