@@ -1,0 +1,12 @@
+//! Embedded DynamoDB regions, each with its streams, on loopback: for the demo, `tripline dev` and tests.
+//!
+//! A region is one dynoxide database behind one port; two of them in a process are two regions. It runs on a thread and a
+//! runtime of its own, so that SQLite never blocks the host's. Knows nothing of the AWS SDK: clients get an endpoint.
+//!
+//! Where dynoxide differs from AWS: one shard for ever, iterators that never expire, and ARNs and records whose region is
+//! `dynoxide`, whatever the region's name.
+
+mod region;
+mod retention;
+
+pub use region::{LocalError, Region, RegionConfig};
