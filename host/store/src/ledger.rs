@@ -1,0 +1,215 @@
+//! One transaction for many commits: each is applied whole or refused alone, and all become durable together.
+//!
+//! Invariant: between `transaction` calls the caches hold only what the disk has, and no transaction is open. A commit that
+//! is refused leaves no trace; when SQLite fails, none of the transaction's commits does.
+//! Knows nothing of threads or channels.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, ErrorCode};
+use tripline_core::checkpoint::Checkpoint;
+use tripline_core::decimal::Decimal;
+use tripline_core::effect::{CounterKey, Mutation};
+use tripline_core::name::TriggerName;
+use tripline_core::port::{Commit, MailOutcome};
+use tripline_core::time::Timestamp;
+
+use crate::cache::Cache;
+use crate::checkpoint::{self, Place};
+use crate::counter::{self, CounterId};
+use crate::sql::WriteError;
+use crate::{dead_letter, outbox, state};
+
+/// How often expired state and old mail are looked for.
+const PURGE_EVERY_MS: u64 = 60_000;
+/// So much at a time, so that commits need not wait long.
+const PURGE_ROWS_MAX: usize = 1_000;
+
+#[derive(Debug)]
+pub(crate) enum Write {
+    Commit(Commit),
+    Settle { message_id: Box<str>, outcome: MailOutcome },
+}
+
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    connection: Connection,
+    counters: Cache<CounterId, Decimal>,
+    checkpoints: Cache<Place, Checkpoint>,
+    /// Mails that the transaction under way has put into the outbox.
+    mails: usize,
+    /// The latest time that a write has named; none yet: nothing to purge by.
+    now: Option<Timestamp>,
+    purged: Option<Timestamp>,
+}
+
+impl Ledger {
+    pub(crate) fn new(connection: Connection) -> Self {
+        Self { connection, counters: Cache::new(), checkpoints: Cache::new(), mails: 0, now: None, purged: None }
+    }
+
+    /// Runs `body` in a transaction and commits it. Returns the number of mails accepted. On an error nothing has happened.
+    pub(crate) fn transaction(&mut self, body: impl FnOnce(&mut Self) -> Result<(), rusqlite::Error>) -> Result<usize, rusqlite::Error> {
+        self.mails = 0;
+        let result = self.execute("BEGIN IMMEDIATE").and_then(|()| body(self)).and_then(|()| self.finish());
+        match result {
+            Ok(()) => {
+                self.counters.settle();
+                self.checkpoints.settle();
+                Ok(self.mails)
+            }
+            Err(error) => {
+                self.abandon();
+                Err(error)
+            }
+        }
+    }
+
+    /// Only within `transaction`. `Refused`: this write alone was undone; `Sqlite`: the transaction cannot go on.
+    pub(crate) fn apply(&mut self, write: Write) -> Result<(), WriteError> {
+        self.execute("SAVEPOINT one")?;
+        let applied = match write {
+            Write::Commit(commit) => self.commit(commit),
+            Write::Settle { message_id, outcome } => self.settle(&message_id, &outcome),
+        };
+        match applied.map_err(|error| self.blame(error)) {
+            Ok(mails) => {
+                self.execute("RELEASE one")?;
+                self.counters.keep();
+                self.checkpoints.keep();
+                self.mails += mails;
+                Ok(())
+            }
+            Err(WriteError::Refused(reason)) => {
+                self.execute("ROLLBACK TO one")?;
+                self.execute("RELEASE one")?;
+                self.counters.discard();
+                self.checkpoints.discard();
+                Err(WriteError::Refused(reason))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A value that SQLite will not take, or a row of this trigger's that cannot be read, is the write's own fault, as long as
+    /// the transaction stands.
+    fn blame(&self, error: WriteError) -> WriteError {
+        match error {
+            WriteError::Sqlite(error) if !self.connection.is_autocommit() => match error.sqlite_error_code() {
+                None | Some(ErrorCode::ConstraintViolation | ErrorCode::TooBig | ErrorCode::TypeMismatch) => {
+                    WriteError::Refused(error.to_string())
+                }
+                _ => WriteError::Sqlite(error),
+            },
+            other => other,
+        }
+    }
+
+    fn commit(&mut self, commit: Commit) -> Result<usize, WriteError> {
+        let Commit { trigger, stream, shard, checkpoint, mutations, dead_letters, now } = commit;
+        self.saw(now);
+        let (deltas, mails) = self.mutate(&trigger, mutations, now)?;
+        for (counter, delta) in deltas {
+            let id = (trigger.clone(), counter);
+            let sum = match self.counters.get(&id) {
+                Some(value) => counter::sum(&id, value, &delta)?,
+                None => counter::sum(&id, &counter::load(&self.connection, &id)?, &delta)?,
+            };
+            self.counters.stage(id, sum);
+        }
+        let place = Place { trigger, stream, shard };
+        for letter in &dead_letters {
+            dead_letter::insert(&self.connection, &place, letter, now)?;
+        }
+        let loaded;
+        let old = match self.checkpoints.get(&place) {
+            Some(old) => old,
+            None => {
+                loaded = checkpoint::load(&self.connection, &place)?.unwrap_or_default();
+                &loaded
+            }
+        };
+        checkpoint::save(&self.connection, &place, (old, &checkpoint), now)?;
+        self.checkpoints.stage(place, checkpoint);
+        Ok(mails)
+    }
+
+    /// Writes state and mail in their order, and sums up the counters: they commute. Returns the sums and the number of mails.
+    fn mutate(
+        &self,
+        trigger: &TriggerName,
+        mutations: Vec<Mutation>,
+        now: Timestamp,
+    ) -> rusqlite::Result<(HashMap<CounterKey, Decimal>, usize)> {
+        let mut deltas: HashMap<CounterKey, Decimal> = HashMap::new();
+        let mut mails = 0;
+        for mutation in mutations {
+            match mutation {
+                Mutation::AddCounter { counter, delta } => *deltas.entry(counter).or_default() += &delta,
+                Mutation::SetState { key, value, expires_ms } => {
+                    state::set(&self.connection, trigger, &state::Entry { key: &key, value: &value, expires_ms })?;
+                }
+                Mutation::DeleteState { key } => state::delete(&self.connection, trigger, &key)?,
+                Mutation::SendMail(mail) => mails += usize::from(outbox::accept(&self.connection, trigger, &mail, now)?),
+            }
+        }
+        Ok((deltas, mails))
+    }
+
+    fn settle(&mut self, message_id: &str, outcome: &MailOutcome) -> Result<usize, WriteError> {
+        if let MailOutcome::Sent { at } | MailOutcome::Failed { at, .. } = outcome {
+            self.saw(*at);
+        }
+        outbox::settle(&self.connection, message_id, outcome)?;
+        Ok(0)
+    }
+
+    /// Removes some of what has expired, when it is time for it.
+    pub(crate) fn purge(&mut self) -> Result<(), rusqlite::Error> {
+        let Some(now) = self.now else { return Ok(()) };
+        let due = self.purged.is_none_or(|last| now.as_ms() >= last.as_ms().saturating_add(PURGE_EVERY_MS));
+        if !due {
+            return Ok(());
+        }
+        let mut more = false;
+        self.transaction(|ledger| {
+            more |= state::purge(&ledger.connection, now, PURGE_ROWS_MAX)? == PURGE_ROWS_MAX;
+            more |= outbox::purge(&ledger.connection, now, PURGE_ROWS_MAX)? == PURGE_ROWS_MAX;
+            Ok(())
+        })?;
+        if !more {
+            self.purged = Some(now);
+        }
+        Ok(())
+    }
+
+    fn saw(&mut self, now: Timestamp) {
+        self.now = self.now.max(Some(now));
+    }
+
+    fn finish(&mut self) -> rusqlite::Result<()> {
+        for (id, value) in self.counters.pending() {
+            counter::save(&self.connection, id, value)?;
+        }
+        self.execute("COMMIT")
+    }
+
+    fn abandon(&mut self) {
+        self.counters.forget();
+        self.checkpoints.forget();
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.execute("ROLLBACK")
+        {
+            // The next BEGIN fails on it and says so to whoever waits.
+            tracing::warn!(%error, "tripline.db: a failed transaction could not be rolled back");
+        }
+    }
+
+    fn execute(&self, sql: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute([]).map(|_| ())
+    }
+}
+
+#[cfg(test)]
+#[path = "ledger_tests.rs"]
+mod tests;

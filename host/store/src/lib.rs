@@ -1,0 +1,32 @@
+//! What the host must not forget: checkpoints, counters, state, mail to send, dead letters. One SQLite file for one host.
+//!
+//! Invariant: what a batch leaves behind and its acknowledgement are one transaction, durable before the caller hears of it.
+//! One thread writes, and groups whatever waits into one transaction; reads go through connections of their own and never
+//! wait for the disk. Each table has a file here that documents it; all of it reads well in the `sqlite3` shell.
+//! Knows nothing of streams, plugins or mail servers.
+
+mod cache;
+mod checkpoint;
+mod counter;
+mod dead_letter;
+mod directory;
+mod error;
+mod ledger;
+mod outbox;
+mod reader;
+mod schema;
+mod sql;
+mod state;
+mod store;
+mod thread;
+mod writer;
+
+pub use checkpoint::CheckpointRow;
+pub use counter::CounterRow;
+pub use dead_letter::DeadLetterRow;
+pub use error::OpenError;
+pub use outbox::{MailRow, MailStatus, OutboxSummary};
+pub use reader::SqliteReader;
+pub use state::StateRow;
+pub use store::SqliteStore;
+pub use thread::{StoreThreads, ThreadPanicked};

@@ -1,0 +1,84 @@
+//! Looking without touching: for the CLI beside a running host or with none, and for the host's own reads.
+//!
+//! Invariant: a read sees whole commits, all that were acknowledged before it began, and never waits for the disk's fsync.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+use tripline_core::name::{StreamArn, TriggerName};
+use tripline_core::port::{CounterValue, QueuedMail, StoreError, StoredCheckpoint};
+use tripline_core::time::Timestamp;
+
+use crate::checkpoint::{self, CheckpointRow};
+use crate::counter::{self, CounterRow};
+use crate::dead_letter::{self, DeadLetterRow};
+use crate::error::OpenError;
+use crate::outbox::{self, MailRow, OutboxSummary};
+use crate::schema;
+use crate::sql::store_error;
+use crate::state::{self, StateRow};
+
+#[derive(Debug)]
+pub struct SqliteReader {
+    connection: Connection,
+}
+
+impl SqliteReader {
+    /// Opens `data_dir` for reading; a host may run or not.
+    pub fn open(data_dir: &Path) -> Result<Self, OpenError> {
+        Ok(Self { connection: schema::open_reader(data_dir)? })
+    }
+
+    /// In the order of trigger, name and labels.
+    pub fn counters(&self) -> Result<Vec<CounterRow>, StoreError> {
+        self.read(counter::list)
+    }
+
+    /// At most `rows_max` entries, of one trigger or of all; expired ones too, until they are removed.
+    pub fn state(&self, trigger: Option<&TriggerName>, rows_max: usize) -> Result<Vec<StateRow>, StoreError> {
+        self.read(|connection| state::list(connection, trigger, rows_max))
+    }
+
+    /// The oldest first, of one trigger or of all.
+    pub fn dead_letters(&self, trigger: Option<&TriggerName>, rows_max: usize) -> Result<Vec<DeadLetterRow>, StoreError> {
+        self.read(|connection| dead_letter::list(connection, trigger, rows_max))
+    }
+
+    pub fn dead_letter(&self, id: i64) -> Result<Option<DeadLetterRow>, StoreError> {
+        self.read(|connection| dead_letter::find(connection, id))
+    }
+
+    /// One row for each mailer that has mail.
+    pub fn outbox_summary(&self) -> Result<Vec<OutboxSummary>, StoreError> {
+        self.read(outbox::summary)
+    }
+
+    /// The newest first.
+    pub fn mails(&self, rows_max: usize) -> Result<Vec<MailRow>, StoreError> {
+        self.read(|connection| outbox::list(connection, rows_max))
+    }
+
+    pub fn checkpoints(&self) -> Result<Vec<CheckpointRow>, StoreError> {
+        self.read(checkpoint::list)
+    }
+
+    pub(crate) fn counter_values(&self) -> Result<Vec<CounterValue>, StoreError> {
+        self.read(counter::values)
+    }
+
+    pub(crate) fn stored_checkpoints(&self, stream: &StreamArn) -> Result<Vec<StoredCheckpoint>, StoreError> {
+        self.read(|connection| checkpoint::of_stream(connection, stream))
+    }
+
+    pub(crate) fn get(&self, trigger: &TriggerName, keys: &[Box<str>], now: Timestamp) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        self.read(|connection| state::get(connection, trigger, keys, now))
+    }
+
+    pub(crate) fn due(&self, mailer: &str, now: Timestamp, rows_max: usize) -> Result<Vec<QueuedMail>, StoreError> {
+        self.read(|connection| outbox::due(connection, mailer, now, rows_max))
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        read(&self.connection).map_err(|error| store_error(&error))
+    }
+}

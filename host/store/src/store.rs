@@ -1,0 +1,142 @@
+//! The host's handle on its SQLite file.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tripline_core::name::{StreamArn, TriggerName};
+use tripline_core::port::{
+    BoxFuture, Commit, CounterSource, CounterValue, MailOutcome, Outbox, QueuedMail, StateReader, Store, StoreError, StoredCheckpoint,
+};
+use tripline_core::signal::Signals;
+use tripline_core::time::Timestamp;
+
+use crate::directory;
+use crate::error::OpenError;
+use crate::ledger::{Ledger, Write};
+use crate::reader::SqliteReader;
+use crate::schema;
+use crate::thread::StoreThreads;
+use crate::writer::{QUEUE_MAX, Request, Writer};
+
+/// State is read in the midst of plugin calls: one slow listing must not stop them.
+const READERS: usize = 2;
+
+/// Cheap to clone. The threads behind it end when the last clone is gone.
+#[derive(Clone, Debug)]
+pub struct SqliteStore {
+    writer: mpsc::Sender<Request>,
+    readers: Arc<Readers>,
+    mails: watch::Receiver<u64>,
+}
+
+type Read = Box<dyn FnOnce(&SqliteReader) + Send>;
+
+#[derive(Debug)]
+struct Readers {
+    threads: Vec<mpsc::Sender<Read>>,
+    turn: AtomicUsize,
+}
+
+impl SqliteStore {
+    /// Makes `data_dir` where there is none, takes its lock, brings the schema up to date and starts the threads.
+    pub fn open(data_dir: &Path, signals: Arc<dyn Signals>) -> Result<(Self, StoreThreads), OpenError> {
+        let lock = directory::acquire(data_dir)?;
+        let ledger = Ledger::new(schema::open_writer(data_dir)?);
+        let fault = |error: std::io::Error| OpenError::Io { path: data_dir.to_owned(), reason: format!("cannot start a thread: {error}") };
+        let mut threads = StoreThreads::new();
+
+        let mut readers = Vec::with_capacity(READERS);
+        for n in 0..READERS {
+            let reader = SqliteReader::open(data_dir)?;
+            let (reads, mut queue) = mpsc::channel::<Read>(QUEUE_MAX);
+            let serve = move || {
+                while let Some(read) = queue.blocking_recv() {
+                    read(&reader);
+                }
+            };
+            threads.start(&format!("store-reader-{n}"), serve).map_err(fault)?;
+            readers.push(reads);
+        }
+
+        let (writer, requests) = mpsc::channel(QUEUE_MAX);
+        let (accepted, mails) = watch::channel(0);
+        let service = Writer { ledger, requests, signals, mails: accepted, _lock: lock };
+        threads.start("store", move || service.run()).map_err(fault)?;
+        let readers = Arc::new(Readers { threads: readers, turn: AtomicUsize::new(0) });
+        Ok((Self { writer, readers, mails }, threads))
+    }
+
+    /// Changes whenever a commit has put mail into the outbox. Counts the mails since the store was opened.
+    pub fn mail_accepted(&self) -> watch::Receiver<u64> {
+        self.mails.clone()
+    }
+
+    /// Runs `read` on a reader's thread: lists of dead letters, mails and the like for an API.
+    pub async fn read<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&SqliteReader) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let turn = self.readers.turn.fetch_add(1, Ordering::Relaxed) % self.readers.threads.len();
+        let job: Read = Box::new(move |reader| {
+            // Who no longer waits has no use for the answer.
+            let _ = reply.send(read(reader));
+        });
+        self.readers.threads[turn].send(job).await.map_err(|_| ended())?;
+        answer.await.map_err(|_| ended())?
+    }
+
+    async fn write(&self, write: Write) -> Result<(), StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.writer.send(Request { write, reply }).await.map_err(|_| ended())?;
+        answer.await.map_err(|_| ended())?
+    }
+}
+
+/// Only after a panic: handles keep the threads alive.
+fn ended() -> StoreError {
+    StoreError("the store's thread has ended: restart the host".to_owned())
+}
+
+impl Store for SqliteStore {
+    fn checkpoints<'a>(&'a self, stream: &'a StreamArn) -> BoxFuture<'a, Result<Vec<StoredCheckpoint>, StoreError>> {
+        let stream = stream.clone();
+        Box::pin(self.read(move |reader| reader.stored_checkpoints(&stream)))
+    }
+
+    fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.write(Write::Commit(commit)))
+    }
+}
+
+impl StateReader for SqliteStore {
+    fn get<'a>(
+        &'a self,
+        trigger: &'a TriggerName,
+        keys: Vec<Box<str>>,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<Option<Vec<u8>>>, StoreError>> {
+        let trigger = trigger.clone();
+        Box::pin(self.read(move |reader| reader.get(&trigger, &keys, now)))
+    }
+}
+
+impl Outbox for SqliteStore {
+    fn due(&self, mailer: &str, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<QueuedMail>, StoreError>> {
+        let mailer = mailer.to_owned();
+        Box::pin(self.read(move |reader| reader.due(&mailer, now, limit)))
+    }
+
+    fn settle(&self, message_id: Box<str>, outcome: MailOutcome) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.write(Write::Settle { message_id, outcome }))
+    }
+}
+
+impl CounterSource for SqliteStore {
+    fn counters(&self) -> BoxFuture<'_, Result<Vec<CounterValue>, StoreError>> {
+        Box::pin(self.read(SqliteReader::counter_values))
+    }
+}

@@ -1,0 +1,137 @@
+//! The thread that writes: takes whatever waits, makes it durable with one fsync, answers.
+//!
+//! Invariant: an answer of success is sent after the transaction has committed, never before.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tripline_core::port::StoreError;
+use tripline_core::signal::{Signal, Signals};
+
+use crate::directory::DirectoryLock;
+use crate::ledger::{Ledger, Write};
+use crate::sql::{WriteError, store_error};
+
+/// Requests that may wait; beyond it senders do.
+pub(crate) const QUEUE_MAX: usize = 1024;
+/// A transaction closes at so many requests, or so many mutations in them.
+const GROUP_REQUESTS_MAX: usize = 512;
+const GROUP_MUTATIONS_MAX: usize = 100_000;
+
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) write: Write,
+    pub(crate) reply: oneshot::Sender<Result<(), StoreError>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Writer {
+    pub(crate) ledger: Ledger,
+    pub(crate) requests: mpsc::Receiver<Request>,
+    pub(crate) signals: Arc<dyn Signals>,
+    /// Counts the mails accepted.
+    pub(crate) mails: watch::Sender<u64>,
+    pub(crate) _lock: DirectoryLock,
+}
+
+/// What a transaction under way owes.
+#[derive(Default)]
+struct Group {
+    replies: Vec<oneshot::Sender<Result<(), StoreError>>>,
+    commits: usize,
+    requests: usize,
+    mutations: usize,
+}
+
+impl Group {
+    fn is_full(&self) -> bool {
+        self.requests >= GROUP_REQUESTS_MAX || self.mutations >= GROUP_MUTATIONS_MAX
+    }
+}
+
+impl Writer {
+    /// Until every handle is gone and all that they sent is written.
+    pub(crate) fn run(mut self) {
+        while let Some(first) = self.requests.blocking_recv() {
+            if self.write(first)
+                && let Err(error) = self.ledger.purge()
+            {
+                self.signals.emit(Signal::CommitFailed { reason: &store_error(&error).0 });
+            }
+        }
+    }
+
+    /// False: SQLite failed, and everybody has been told.
+    fn write(&mut self, first: Request) -> bool {
+        let began = Instant::now();
+        let mut group = Group::default();
+        let mut next = Some(first);
+        let requests = &mut self.requests;
+        let result = self.ledger.transaction(|ledger| {
+            while let Some(request) = next.take() {
+                apply(ledger, request, &mut group)?;
+                if !group.is_full() {
+                    next = requests.try_recv().ok();
+                }
+            }
+            Ok(())
+        });
+        match result {
+            Ok(mails) => {
+                if group.commits > 0 {
+                    self.signals.emit(Signal::Committed { took: began.elapsed(), batches: group.commits });
+                }
+                for reply in group.replies {
+                    // Who no longer waits has no use for the answer.
+                    let _ = reply.send(Ok(()));
+                }
+                if mails > 0 {
+                    self.mails.send_modify(|count| *count += mails as u64);
+                }
+                true
+            }
+            Err(error) => {
+                self.fail(group, next, &store_error(&error).0);
+                false
+            }
+        }
+    }
+
+    /// Answers the group, and whoever waits: a transaction that could not begin makes them all wait as long.
+    fn fail(&mut self, group: Group, unapplied: Option<Request>, reason: &str) {
+        self.signals.emit(Signal::CommitFailed { reason });
+        let waiting = unapplied.into_iter().chain(std::iter::from_fn(|| self.requests.try_recv().ok()));
+        let waiting = waiting.take(QUEUE_MAX).map(|request| request.reply);
+        for reply in group.replies.into_iter().chain(waiting) {
+            let _ = reply.send(Err(StoreError(reason.to_owned())));
+        }
+    }
+}
+
+fn apply(ledger: &mut Ledger, request: Request, group: &mut Group) -> rusqlite::Result<()> {
+    let Request { write, reply } = request;
+    group.requests += 1;
+    let commits = match &write {
+        Write::Commit(commit) => {
+            group.mutations += commit.mutations.len();
+            1
+        }
+        Write::Settle { .. } => 0,
+    };
+    match ledger.apply(write) {
+        Ok(()) => {
+            group.commits += commits;
+            group.replies.push(reply);
+            Ok(())
+        }
+        Err(WriteError::Refused(reason)) => {
+            let _ = reply.send(Err(StoreError(reason)));
+            Ok(())
+        }
+        Err(WriteError::Sqlite(error)) => {
+            group.replies.push(reply);
+            Err(error)
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The store from outside, as the host and the CLI use it.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+mod common;
+mod open;
+mod store;
