@@ -1,0 +1,12 @@
+//! Capabilities against servers: an embedded DynamoDB, scripted endpoints, a scripted mail server. All on loopback.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+mod endpoint;
+mod files;
+mod outbox;
+mod sending;
+mod sigv4;
+mod smtp_server;
+mod tables;
+mod tables_failing;
