@@ -1,0 +1,249 @@
+//! The HTTP side: `/metrics`, `/healthz`, `/readyz` and an index. GET only; nothing here changes anything.
+//!
+//! Always holds: beyond loopback nothing but "lives" and "ready" is told without the token; on loopback only who names
+//! loopback in Host is answered, so that no web page can read it by pointing a name of its own at 127.0.0.1.
+//! Knows nothing of tasks: the host spawns `run`.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State as Shared};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tripline_core::port::CounterSource;
+
+use crate::listener::Bounded;
+use crate::telemetry::Telemetry;
+use crate::token::Token;
+
+/// Prometheus' text format 0.0.4.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// What is under way when the host stops may take so long.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
+
+const INDEX: &str = "<!doctype html><meta charset=\"utf-8\"><title>Tripline</title><h1>Tripline</h1><ul>\
+<li><a href=\"/metrics\">/metrics</a>: for Prometheus\
+<li><a href=\"/healthz\">/healthz</a>: 200 while the process lives\
+<li><a href=\"/readyz\">/readyz</a>: 200 while it does its work, else 503 and why</ul>\n";
+
+pub struct Admin {
+    /// `host.listen` of the config.
+    pub listen: SocketAddr,
+    pub telemetry: Arc<Telemetry>,
+    pub counters: Arc<dyn CounterSource>,
+    /// Must be there where `listen` is not loopback; on loopback it is not asked for.
+    pub token: Option<Token>,
+    /// Series of plugin counters that one trigger may have at /metrics.
+    pub counter_series_max: usize,
+}
+
+/// Each message says what to change.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    #[error(
+        "cannot listen on {listen}: another program does; stop it, or set `listen` in [host] to another port (port 0 takes any free one)"
+    )]
+    AddressInUse { listen: SocketAddr },
+    #[error("cannot listen on {listen}: {source}; set `listen` in [host] to an address of this machine and a port that this user may use")]
+    Bind { listen: SocketAddr, source: io::Error },
+    #[error(
+        "cannot listen on {listen}: it can be reached from other machines, and there is no token; set `listen` in [host] to a loopback address, or give a token"
+    )]
+    NoToken { listen: SocketAddr },
+    #[error("the admin server ended: {0}")]
+    Serve(#[source] io::Error),
+}
+
+/// Listens, and answers once `run` is polled.
+#[derive(Debug)]
+pub struct BoundAdmin {
+    pub local_addr: SocketAddr,
+    listener: TcpListener,
+    shared: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    admin: Admin,
+    loopback: bool,
+}
+
+impl Admin {
+    pub async fn bind(self) -> Result<BoundAdmin, AdminError> {
+        let listen = self.listen;
+        // A mapped ::ffff:127.0.0.1 is loopback too.
+        let loopback = listen.ip().to_canonical().is_loopback();
+        if !loopback && self.token.is_none() {
+            return Err(AdminError::NoToken { listen });
+        }
+        let failed = |source: io::Error| match source.kind() {
+            io::ErrorKind::AddrInUse => AdminError::AddressInUse { listen },
+            _ => AdminError::Bind { listen, source },
+        };
+        let listener = TcpListener::bind(listen).await.map_err(failed)?;
+        let local_addr = listener.local_addr().map_err(failed)?;
+        Ok(BoundAdmin { local_addr, listener, shared: Arc::new(Inner { admin: self, loopback }) })
+    }
+}
+
+impl BoundAdmin {
+    /// Answers until `stop` resolves, then finishes what is under way, within `DRAIN_MAX`.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), AdminError> {
+        let (stopping, mut stopped) = tokio::sync::watch::channel(());
+        let graceful = async move {
+            stop.await;
+            drop(stopping);
+        };
+        let serving = axum::serve(Bounded::new(self.listener), router(self.shared)).with_graceful_shutdown(graceful);
+        tokio::select! {
+            ended = serving.into_future() => ended.map_err(AdminError::Serve),
+            () = async {
+                // An error: the sender is gone, and that is the message.
+                let _ = stopped.changed().await;
+                tokio::time::sleep(DRAIN_MAX).await;
+            } => Ok(()),
+        }
+    }
+}
+
+fn router(shared: Arc<Inner>) -> Router {
+    Router::new()
+        .route("/", get(index))
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(readiness))
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), guard))
+        .with_state(shared)
+}
+
+/// Who may ask, and what every answer bears.
+async fn guard(Shared(shared): Shared<Arc<Inner>>, request: Request, next: Next) -> Response {
+    let mut response = match refusal(&shared, &request) {
+        Some(refusal) => refusal,
+        None => next.run(request).await,
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+    response
+}
+
+fn refusal(shared: &Inner, request: &Request) -> Option<Response> {
+    if shared.loopback {
+        let named = header_text(request, header::HOST).is_some_and(names_loopback);
+        return (!named).then(|| (StatusCode::FORBIDDEN, "ask for localhost, 127.0.0.1 or [::1]\n").into_response());
+    }
+    let open = matches!(request.uri().path(), "/healthz" | "/readyz");
+    (!open && !bears_token(shared, request)).then(|| {
+        let scheme = [(header::WWW_AUTHENTICATE, "Bearer")];
+        (StatusCode::UNAUTHORIZED, scheme, "send `Authorization: Bearer` with what stands in data_dir/token\n").into_response()
+    })
+}
+
+fn bears_token(shared: &Inner, request: &Request) -> bool {
+    let offered = header_text(request, header::AUTHORIZATION).and_then(|value| value.split_once(' '));
+    match (&shared.admin.token, offered) {
+        (Some(token), Some((scheme, offered))) => scheme.eq_ignore_ascii_case("bearer") && token.is(offered.trim()),
+        _ => false,
+    }
+}
+
+/// None where the header is missing, given twice or not ASCII.
+fn header_text(request: &Request, name: header::HeaderName) -> Option<&str> {
+    let mut values = request.headers().get_all(name).iter();
+    let only = values.next().filter(|_| values.next().is_none())?;
+    only.to_str().ok()
+}
+
+/// Whether a Host header names this machine from within, whatever port it names. A literal address cannot be rebound.
+fn names_loopback(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !name.ends_with(':') => name,
+        _ => host,
+    };
+    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    name.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
+async fn index() -> Response {
+    ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], INDEX).into_response()
+}
+
+async fn metrics(Shared(shared): Shared<Arc<Inner>>) -> Response {
+    let Admin { telemetry, counters, counter_series_max, .. } = &shared.admin;
+    match telemetry.render(counters.as_ref(), *counter_series_max).await {
+        Ok(text) => ([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response(),
+        Err(error) => {
+            tracing::error!(target: "tripline::admin", %error, "metrics cannot be rendered");
+            (StatusCode::INTERNAL_SERVER_ERROR, "metrics cannot be rendered; the log says why\n").into_response()
+        }
+    }
+}
+
+async fn readiness(Shared(shared): Shared<Arc<Inner>>, request: Request) -> Response {
+    let problems = shared.admin.telemetry.health().problems();
+    let status = if problems.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    // Reasons quote endpoints and plugins: not for anybody who can reach the port.
+    let full = shared.loopback || bears_token(&shared, &request);
+    let shown: Vec<_> = problems
+        .iter()
+        .map(|problem| {
+            let component = problem.component.to_string();
+            if full { json!({ "component": component, "reason": problem.reason }) } else { json!({ "component": component }) }
+        })
+        .collect();
+    (status, axum::Json(json!({ "ready": problems.is_empty(), "problems": shown }))).into_response()
+}
+
+impl fmt::Debug for Admin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admin")
+            .field("listen", &self.listen)
+            .field("token", &self.token)
+            .field("counter_series_max", &self.counter_series_max)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_is_loopback() {
+        for host in
+            ["localhost", "LOCALHOST:9464", "127.0.0.1", "127.0.0.1:9464", "127.9.9.9", "[::1]", "[::1]:9464", "[::ffff:127.0.0.1]:1"]
+        {
+            assert!(names_loopback(host), "{host}");
+        }
+        for host in [
+            "",
+            "evil.example",
+            "localhost.evil.example",
+            "evil.example:9464",
+            "localhost:9464.evil.example",
+            "127.0.0.1.evil.example",
+            "10.0.0.1",
+            "0.0.0.0",
+            "[::]:9464",
+            "localhost:",
+            "user@localhost",
+            "127.0.0.1@evil.example",
+            "[::1",
+            "127.1",
+            "2130706433",
+        ] {
+            // An empty port is none: `localhost:` names localhost.
+            assert_eq!(names_loopback(host), host == "localhost:", "{host}");
+        }
+    }
+}

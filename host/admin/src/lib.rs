@@ -1,0 +1,24 @@
+//! What an operator sees of a running host: log lines, metrics, health, over HTTP.
+//!
+//! Always holds: every signal of core becomes a log line and a metric here and nowhere else; a guest's text reaches neither
+//! without being escaped; what is not on loopback is not told without the token.
+//! Knows nothing of streams, plugins and stores but their signals and `CounterSource`.
+
+mod counters;
+mod family;
+mod health;
+mod http;
+mod listener;
+mod metrics;
+mod process;
+mod render_log;
+mod render_metric;
+mod telemetry;
+mod token;
+
+pub use counters::COUNTER_SERIES_MAX;
+pub use family::{Definition, Kind};
+pub use health::{Clock, Component, Health, Problem, State};
+pub use http::{Admin, AdminError, BoundAdmin};
+pub use telemetry::Telemetry;
+pub use token::{Token, TokenError};

@@ -1,0 +1,156 @@
+//! Signals as metrics.
+//!
+//! Always holds: the series of a stream exist from the moment it is found, and those of a trigger from the moment its plugin
+//! serves, so that a rate sees the first event.
+//! Knows nothing of time but the durations that signals bring; the iterator age is `telemetry`'s.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tripline_core::name::{PluginVersion, ShardId, StreamName, TriggerName};
+use tripline_core::signal::{HandlerResult, LogLevel, PollResult, Signal};
+
+use crate::metrics::Metrics;
+use crate::telemetry::Group;
+
+/// What gauges need to remember from one signal to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Remembered {
+    open_shards: BTreeMap<StreamName, BTreeSet<ShardId>>,
+    serving: BTreeMap<TriggerName, (Box<str>, PluginVersion)>,
+}
+
+pub(crate) fn count(metrics: &Metrics, remembered: &mut Remembered, signal: &Signal<'_>) {
+    match Group::of(signal) {
+        Group::Stream => stream(metrics, remembered, signal),
+        Group::Delivery => delivery(metrics, signal),
+        Group::Plugin => plugin(metrics, remembered, signal),
+        Group::Effect => effect(metrics, signal),
+    }
+}
+
+fn stream(metrics: &Metrics, remembered: &mut Remembered, signal: &Signal<'_>) {
+    let m = &metrics.streams;
+    match *signal {
+        Signal::StreamFound { stream, .. } => {
+            begin_stream(metrics, stream);
+            m.available.of([stream.as_str()]).set(1.0);
+        }
+        Signal::StreamUnavailable { stream, .. } => m.available.of([stream.as_str()]).set(0.0),
+        Signal::ShardOpened { stream, shard } => {
+            let open = remembered.open_shards.entry(stream.clone()).or_default();
+            open.insert(shard.clone());
+            m.shards_open.of([stream.as_str()]).set(open.len() as f64);
+        }
+        Signal::ShardFinished { stream, shard } => {
+            let open = remembered.open_shards.entry(stream.clone()).or_default();
+            open.remove(shard);
+            m.shards_open.of([stream.as_str()]).set(open.len() as f64);
+        }
+        Signal::Polled { stream, result, changes, bytes, took } => {
+            let stream = stream.as_str();
+            m.available.of([stream]).set(1.0);
+            m.polls.of([stream, result.as_str()]).inc();
+            m.poll_duration.of([stream]).observe(took.as_secs_f64());
+            m.changes_read.of([stream]).inc_by(changes as u64);
+            m.read_bytes.of([stream]).inc_by(bytes as u64);
+        }
+        Signal::PollFailed { stream, result, .. } => m.polls.of([stream.as_str(), result.as_str()]).inc(),
+        Signal::Gap { stream, .. } => m.gaps.of([stream.as_str()]).inc(),
+        Signal::WindowFull { stream, .. } => m.window_full.of([stream.as_str()]).inc(),
+        _ => {}
+    }
+}
+
+fn begin_stream(metrics: &Metrics, stream: &StreamName) {
+    let (m, stream) = (&metrics.streams, stream.as_str());
+    for result in PollResult::ALL {
+        m.polls.of([stream, result.as_str()]);
+    }
+    for counter in [&m.changes_read, &m.read_bytes, &m.gaps, &m.window_full] {
+        counter.of([stream]);
+    }
+    m.shards_open.of([stream]);
+    m.poll_duration.of([stream]);
+}
+
+fn delivery(metrics: &Metrics, signal: &Signal<'_>) {
+    let (m, commits) = (&metrics.triggers, &metrics.commits);
+    match *signal {
+        Signal::Delivered { trigger, changes, bytes } => {
+            let trigger = trigger.as_str();
+            m.delivered.of([trigger]).inc_by(changes as u64);
+            m.batch_changes.of([trigger]).observe(changes as f64);
+            m.batch_bytes.of([trigger]).observe(bytes as f64);
+        }
+        Signal::Handled { trigger, result, took } => {
+            m.handler_calls.of([trigger.as_str(), result.as_str()]).inc();
+            // A call that never reached the plugin would only pull the durations down.
+            if result != HandlerResult::NotRun {
+                m.handler_duration.of([trigger.as_str()]).observe(took.as_secs_f64());
+            }
+        }
+        Signal::ChangesFailed { trigger, changes, .. } => {
+            m.failed.of([trigger.as_str()]).inc_by(changes as u64);
+        }
+        Signal::Acknowledged { trigger, changes } => m.acknowledged.of([trigger.as_str()]).inc_by(changes as u64),
+        Signal::DeadLettered { trigger, .. } => m.dead_lettered.of([trigger.as_str()]).inc(),
+        Signal::Skipped { trigger, .. } => m.skipped.of([trigger.as_str()]).inc(),
+        Signal::Committed { took, batches } => {
+            commits.duration.of([]).observe(took.as_secs_f64());
+            commits.batches.of([]).observe(batches as f64);
+        }
+        Signal::CommitFailed { .. } => commits.failures.of([]).inc(),
+        _ => {}
+    }
+}
+
+fn plugin(metrics: &Metrics, remembered: &mut Remembered, signal: &Signal<'_>) {
+    let m = &metrics.plugins;
+    match *signal {
+        Signal::PluginServes { trigger, plugin, version, reload } => {
+            begin_trigger(metrics, trigger);
+            if let Some((plugin, version)) = remembered.serving.insert(trigger.clone(), (plugin.into(), version.clone())) {
+                m.info.remove([trigger.as_str(), &plugin, version.short()]);
+            }
+            m.info.of([trigger.as_str(), plugin, version.short()]).set(1.0);
+            let served = m.reloads.of([plugin, "served"]);
+            m.reloads.of([plugin, "refused"]);
+            if reload {
+                served.inc();
+            }
+        }
+        Signal::PluginRefused { plugin, .. } => m.reloads.of([plugin, "refused"]).inc(),
+        Signal::GuestLog { trigger, level, .. } => m.log_lines.of([trigger.as_str(), level.as_str()]).inc(),
+        Signal::GuestLogsDropped { trigger, lines } => m.log_lines_dropped.of([trigger.as_str()]).inc_by(lines.into()),
+        _ => {}
+    }
+}
+
+fn begin_trigger(metrics: &Metrics, trigger: &TriggerName) {
+    let (m, trigger) = (&metrics.triggers, trigger.as_str());
+    for counter in [&m.delivered, &m.acknowledged, &m.failed, &m.dead_lettered, &m.skipped, &metrics.plugins.log_lines_dropped] {
+        counter.of([trigger]);
+    }
+    for histogram in [&m.batch_changes, &m.batch_bytes, &m.handler_duration] {
+        histogram.of([trigger]);
+    }
+    for result in HandlerResult::ALL {
+        m.handler_calls.of([trigger, result.as_str()]);
+    }
+    for level in LogLevel::ALL {
+        metrics.plugins.log_lines.of([trigger, level.as_str()]);
+    }
+}
+
+fn effect(metrics: &Metrics, signal: &Signal<'_>) {
+    let m = &metrics.effects;
+    match *signal {
+        Signal::TableWritten { target, result, took } => {
+            m.table_writes.of([target, result.as_str()]).inc();
+            m.table_write_duration.of([target]).observe(took.as_secs_f64());
+        }
+        Signal::MailAccepted { mailer, mails } => m.mails.of([mailer, "accepted"]).inc_by(mails as u64),
+        Signal::MailSettled { mailer, result, .. } => m.mails.of([mailer, result.as_str()]).inc(),
+        _ => {}
+    }
+}

@@ -1,0 +1,130 @@
+//! Where every signal ends: a log line, the metrics, and what health makes of it.
+//!
+//! Always holds: a signal that core adds does not compile here before somebody has said which group it is of.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use prometheus::TextEncoder;
+use prometheus::proto::MetricFamily;
+use tripline_core::port::CounterSource;
+use tripline_core::signal::{Signal, Signals};
+
+use crate::counters::{self, Rendered};
+use crate::family::Definition;
+use crate::health::Health;
+use crate::metrics::Metrics;
+use crate::render_log;
+use crate::render_metric::{self, Remembered};
+
+/// A scrape that waits longer for the store goes out without the counters of plugins.
+const COUNTERS_WAIT_MAX: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+pub struct Telemetry {
+    metrics: Metrics,
+    remembered: Mutex<Remembered>,
+    gathering: Mutex<()>,
+    health: Arc<Health>,
+}
+
+/// What a signal is about: the renderers have one function for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Group {
+    Stream,
+    Delivery,
+    Plugin,
+    Effect,
+}
+
+impl Group {
+    pub(crate) fn of(signal: &Signal<'_>) -> Self {
+        match signal {
+            Signal::StreamFound { .. }
+            | Signal::StreamUnavailable { .. }
+            | Signal::ShardOpened { .. }
+            | Signal::ShardFinished { .. }
+            | Signal::Polled { .. }
+            | Signal::PollFailed { .. }
+            | Signal::Gap { .. }
+            | Signal::WindowFull { .. } => Self::Stream,
+            Signal::Delivered { .. }
+            | Signal::Handled { .. }
+            | Signal::ChangesFailed { .. }
+            | Signal::Acknowledged { .. }
+            | Signal::DeadLettered { .. }
+            | Signal::Skipped { .. }
+            | Signal::Oldest { .. }
+            | Signal::Committed { .. }
+            | Signal::CommitFailed { .. } => Self::Delivery,
+            Signal::PluginServes { .. } | Signal::PluginRefused { .. } | Signal::GuestLog { .. } | Signal::GuestLogsDropped { .. } => {
+                Self::Plugin
+            }
+            Signal::TableWritten { .. } | Signal::MailAccepted { .. } | Signal::MailSettled { .. } => Self::Effect,
+        }
+    }
+}
+
+impl Telemetry {
+    pub fn new(health: Arc<Health>) -> Arc<Self> {
+        Arc::new(Self { metrics: Metrics::new(), remembered: Mutex::default(), gathering: Mutex::default(), health })
+    }
+
+    pub fn health(&self) -> &Arc<Health> {
+        &self.health
+    }
+
+    /// Every metric of the host, in no order; the counters of plugins are none of them.
+    pub fn definitions(&self) -> &[Definition] {
+        &self.metrics.definitions
+    }
+
+    /// All metrics in Prometheus' text format. A store that cannot be read costs the counters of plugins, not the scrape.
+    pub(crate) async fn render(&self, source: &dyn CounterSource, series_max: usize) -> prometheus::Result<String> {
+        let counters = match tokio::time::timeout(COUNTERS_WAIT_MAX, source.counters()).await {
+            Ok(Ok(counters)) => Ok(counters::render(counters, series_max)),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(format!("the store did not answer within {} s", COUNTERS_WAIT_MAX.as_secs())),
+        };
+        TextEncoder::new().encode_to_string(&self.gather(counters))
+    }
+
+    /// One scrape at a time: gauges that are made anew must not be seen half made.
+    fn gather(&self, counters: Result<Rendered, String>) -> Vec<MetricFamily> {
+        let _one = self.gathering.lock().unwrap_or_else(PoisonError::into_inner);
+        let host = &self.metrics.host;
+        let ready = self.health.problems().is_empty();
+        host.ready.of([]).set(f64::from(u8::from(ready)));
+        self.metrics.triggers.iterator_age.clear();
+        for (trigger, age) in self.health.iterator_ages() {
+            self.metrics.triggers.iterator_age.of([trigger.as_str()]).set(age.as_secs_f64());
+        }
+        host.counters_left_out.clear();
+        let plugins = match counters {
+            Ok(rendered) => {
+                for (trigger, count) in &rendered.left_out {
+                    host.counters_left_out.of([trigger.as_str()]).set(*count as f64);
+                }
+                rendered.families
+            }
+            Err(reason) => {
+                host.counters_read_failures.of([]).inc();
+                tracing::warn!(target: "tripline::admin", %reason, "metrics without the counters of plugins");
+                Vec::new()
+            }
+        };
+        let mut families = self.metrics.registry.gather();
+        families.extend(plugins);
+        families
+    }
+}
+
+impl Signals for Telemetry {
+    fn emit(&self, signal: Signal<'_>) {
+        render_log::log(&signal);
+        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        render_metric::count(&self.metrics, &mut remembered, &signal);
+        drop(remembered);
+        self.health.observe(&signal);
+    }
+}

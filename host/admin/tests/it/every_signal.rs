@@ -1,0 +1,252 @@
+//! Every signal against the metrics it makes, and every metric against `docs/metrics.md`.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::bench::{Bench, NOW_MS, NoCounters};
+use tripline_admin::{Definition, Kind};
+use tripline_core::name::{PluginVersion, ShardId, StreamArn, StreamName, TriggerName};
+use tripline_core::signal::{HandlerResult, LogLevel, MailResult, PollResult, Signal, Signals as _, WriteResult};
+use tripline_core::time::Timestamp;
+
+struct Names {
+    stream: StreamName,
+    arn: StreamArn,
+    shard: ShardId,
+    trigger: TriggerName,
+    version: PluginVersion,
+}
+
+impl Names {
+    fn new() -> Self {
+        Self {
+            stream: "orders".into(),
+            arn: "arn".into(),
+            shard: "shard-1".into(),
+            trigger: "mail".into(),
+            version: "0123456789abcdef".into(),
+        }
+    }
+}
+
+/// Emits `signals`, scrapes, and expects each of `samples` as a line.
+#[track_caller]
+fn check(signals: &[Signal<'_>], samples: &[&str]) {
+    let bench = Bench::new();
+    signals.iter().for_each(|signal| bench.telemetry.emit(*signal));
+    let text = bench.scrape();
+    for sample in samples {
+        assert!(text.lines().any(|line| line == *sample), "no `{sample}` in:\n{text}");
+    }
+}
+
+const TOOK: Duration = Duration::from_millis(250);
+
+#[test]
+fn streams() {
+    let Names { stream, arn, shard, .. } = &Names::new();
+    let other = &ShardId::from("shard-2");
+    check(
+        &[Signal::StreamFound { stream, arn }],
+        &[
+            r#"tripline_stream_available{stream="orders"} 1"#,
+            r#"tripline_changes_read_total{stream="orders"} 0"#,
+            r#"tripline_polls_total{result="throttled",stream="orders"} 0"#,
+            r#"tripline_gaps_total{stream="orders"} 0"#,
+        ],
+    );
+    check(&[Signal::StreamUnavailable { stream, reason: "off" }], &[r#"tripline_stream_available{stream="orders"} 0"#]);
+    let opened = |shard| Signal::ShardOpened { stream, shard };
+    check(
+        &[opened(shard), opened(shard), opened(other), Signal::ShardFinished { stream, shard }],
+        &[r#"tripline_shards_open{stream="orders"} 1"#],
+    );
+    check(
+        &[
+            Signal::Polled { stream, result: PollResult::Changes, changes: 7, bytes: 900, took: TOOK },
+            Signal::PollFailed { stream, shard, result: PollResult::Throttled, reason: "slow down" },
+            Signal::Gap { stream, shard, after: None },
+            Signal::WindowFull { stream, shard, bytes: 1 },
+        ],
+        &[
+            r#"tripline_changes_read_total{stream="orders"} 7"#,
+            r#"tripline_read_bytes_total{stream="orders"} 900"#,
+            r#"tripline_polls_total{result="changes",stream="orders"} 1"#,
+            r#"tripline_polls_total{result="throttled",stream="orders"} 1"#,
+            r#"tripline_poll_duration_seconds_sum{stream="orders"} 0.25"#,
+            r#"tripline_gaps_total{stream="orders"} 1"#,
+            r#"tripline_window_full_total{stream="orders"} 1"#,
+        ],
+    );
+}
+
+#[test]
+fn delivery() {
+    let Names { shard, trigger, .. } = &Names::new();
+    check(
+        &[
+            Signal::Delivered { trigger, changes: 3, bytes: 600 },
+            Signal::Handled { trigger, result: HandlerResult::Trap, took: TOOK },
+            Signal::Handled { trigger, result: HandlerResult::NotRun, took: TOOK },
+            Signal::ChangesFailed { trigger, shard, changes: 2, reason: "trap", backtrace: None },
+            Signal::Acknowledged { trigger, changes: 4 },
+            Signal::DeadLettered { trigger, event_id: "e", attempts: 5, reason: "r" },
+            Signal::Skipped { trigger, event_id: "e", attempts: 5, reason: "r" },
+        ],
+        &[
+            r#"tripline_changes_delivered_total{trigger="mail"} 3"#,
+            r#"tripline_batch_changes_sum{trigger="mail"} 3"#,
+            r#"tripline_batch_bytes_sum{trigger="mail"} 600"#,
+            r#"tripline_handler_calls_total{result="trap",trigger="mail"} 1"#,
+            r#"tripline_handler_calls_total{result="not_run",trigger="mail"} 1"#,
+            r#"tripline_handler_duration_seconds_count{trigger="mail"} 1"#,
+            r#"tripline_changes_failed_total{trigger="mail"} 2"#,
+            r#"tripline_changes_acknowledged_total{trigger="mail"} 4"#,
+            r#"tripline_changes_dead_lettered_total{trigger="mail"} 1"#,
+            r#"tripline_changes_skipped_total{trigger="mail"} 1"#,
+        ],
+    );
+    check(
+        &[Signal::Committed { took: TOOK, batches: 4 }, Signal::CommitFailed { reason: "disk full" }],
+        &["tripline_commit_duration_seconds_sum 0.25", "tripline_commit_batches_sum 4", "tripline_commit_failures_total 1"],
+    );
+    let created = |ms| Some(Timestamp::from_ms(NOW_MS - ms));
+    check(
+        &[
+            Signal::Oldest { trigger, shard, created: created(1500) },
+            Signal::Oldest { trigger, shard: &"shard-2".into(), created: created(500) },
+        ],
+        &[r#"tripline_iterator_age_seconds{trigger="mail"} 1.5"#],
+    );
+    check(&[Signal::Oldest { trigger, shard, created: None }], &[r#"tripline_iterator_age_seconds{trigger="mail"} 0"#]);
+}
+
+#[test]
+fn plugins() {
+    let Names { trigger, version, .. } = &Names::new();
+    let plugin = "mailer.wasm";
+    let begun = Signal::PluginServes { trigger, plugin, version, reload: false };
+    check(
+        &[begun],
+        &[
+            r#"tripline_plugin_info{plugin="mailer.wasm",trigger="mail",version="0123456789ab"} 1"#,
+            r#"tripline_plugin_reloads_total{plugin="mailer.wasm",result="served"} 0"#,
+            r#"tripline_changes_delivered_total{trigger="mail"} 0"#,
+            r#"tripline_handler_calls_total{result="timeout",trigger="mail"} 0"#,
+            r#"tripline_iterator_age_seconds{trigger="mail"} 0"#,
+        ],
+    );
+    check(
+        &[
+            Signal::GuestLog { trigger, version, level: LogLevel::Warn, context: "", message: "m" },
+            Signal::GuestLogsDropped { trigger, lines: 9 },
+            Signal::PluginRefused { plugin, reason: "no such import" },
+        ],
+        &[
+            r#"tripline_guest_log_lines_total{level="warn",trigger="mail"} 1"#,
+            r#"tripline_guest_log_lines_dropped_total{trigger="mail"} 9"#,
+            r#"tripline_plugin_reloads_total{plugin="mailer.wasm",result="refused"} 1"#,
+        ],
+    );
+}
+
+#[test]
+fn a_swap_leaves_only_the_new_version() {
+    let Names { trigger, version, .. } = &Names::new();
+    let bench = Bench::new();
+    let plugin = "mailer.wasm";
+    bench.telemetry.emit(Signal::PluginServes { trigger, plugin, version, reload: false });
+    bench
+        .telemetry
+        .emit(Signal::PluginServes { trigger, plugin, version: &"fedcba9876543210".into(), reload: true });
+    let text = bench.scrape();
+    let info: Vec<_> = text.lines().filter(|line| line.starts_with("tripline_plugin_info{")).collect();
+    assert_eq!(info, [r#"tripline_plugin_info{plugin="mailer.wasm",trigger="mail",version="fedcba987654"} 1"#]);
+    assert!(text.contains("tripline_plugin_reloads_total{plugin=\"mailer.wasm\",result=\"served\"} 1\n"));
+}
+
+#[test]
+fn effects() {
+    let target = "orders-us";
+    let settled = |result| Signal::MailSettled { mailer: "office", message_id: "id", result, reason: None };
+    check(
+        &[
+            Signal::TableWritten { target, result: WriteResult::ConditionFailed, took: TOOK },
+            Signal::MailAccepted { mailer: "office", mails: 2 },
+            settled(MailResult::Later),
+            settled(MailResult::Sent),
+            settled(MailResult::Failed),
+        ],
+        &[
+            r#"tripline_table_writes_total{result="condition_failed",target="orders-us"} 1"#,
+            r#"tripline_table_write_duration_seconds_count{target="orders-us"} 1"#,
+            r#"tripline_mails_total{mailer="office",result="accepted"} 2"#,
+            r#"tripline_mails_total{mailer="office",result="later"} 1"#,
+            r#"tripline_mails_total{mailer="office",result="sent"} 1"#,
+            r#"tripline_mails_total{mailer="office",result="failed"} 1"#,
+        ],
+    );
+}
+
+#[test]
+fn label_values_are_escaped() {
+    let stream = &StreamName::from("a\"b\\c\nd");
+    check(&[Signal::Gap { stream, shard: &"s".into(), after: None }], &[r#"tripline_gaps_total{stream="a\"b\\c\nd"} 1"#]);
+}
+
+#[test]
+fn the_host_tells_of_itself() {
+    let version = format!("tripline_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"));
+    check(&[], &[&version, "tripline_ready 0", "tripline_commit_failures_total 0", "tripline_counters_read_failures_total 0"]);
+    if cfg!(target_os = "linux") {
+        let text = Bench::new().scrape();
+        assert!(text.contains("\n# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total "), "{text}");
+        assert!(text.contains("\nprocess_resident_memory_bytes "), "{text}");
+    }
+}
+
+/// Rows of the tables in `docs/metrics.md` as `name | type | labels`.
+fn documented() -> BTreeSet<String> {
+    let rows = include_str!("../../../../docs/metrics.md").lines();
+    let rows = rows.filter(|line| line.starts_with("| `tripline_") || line.starts_with("| `process_"));
+    let row = |line: &str| line.replace('`', "").split('|').skip(1).take(3).map(str::trim).collect::<Vec<_>>().join(" | ");
+    rows.map(row).collect()
+}
+
+#[test]
+fn the_docs_list_every_metric_and_no_other() {
+    let telemetry = Bench::new().telemetry;
+    let row = |d: &Definition| format!("{} | {} | {}", d.name, d.kind.as_str(), d.labels.join(", "));
+    let registered: BTreeSet<String> = telemetry.definitions().iter().map(row).collect();
+    let documented = documented();
+    let undocumented: Vec<_> = registered.difference(&documented).collect();
+    let unknown: Vec<_> = documented.difference(&registered).collect();
+    assert!(undocumented.is_empty() && unknown.is_empty(), "not in docs/metrics.md: {undocumented:#?}\nonly there: {unknown:#?}");
+    assert!(registered.len() > 30, "{}", registered.len());
+}
+
+/// What Prometheus' naming conventions ask for, and what keeps the host's names off those of plugin counters.
+#[test]
+fn names_follow_the_conventions() {
+    let telemetry = Bench::new().telemetry;
+    for definition in telemetry.definitions() {
+        let name = &*definition.name;
+        let unit = |units: &[&str]| units.iter().any(|unit| name.ends_with(unit));
+        assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'), "{name}");
+        assert_eq!(name.ends_with("_total"), definition.kind == Kind::Counter, "{name}: counters, and they alone, end in _total");
+        if definition.kind == Kind::Histogram {
+            assert!(unit(&["_seconds", "_bytes", "_changes", "_batches"]), "{name}: a histogram ends in its unit");
+        }
+        let foreign = ["_ms", "_millis", "_milliseconds", "_us", "_minutes", "_kb", "_kib", "_mb", "_mib", "_count", "_sum", "_bucket"];
+        assert!(!unit(&foreign), "{name}: base units, and no name of the format's own");
+        assert!(!name.starts_with("tripline_counter_"), "{name}: that is where plugins' counters live");
+        assert!(!definition.labels.iter().any(|label| label == "le" || label == "job" || label == "instance"), "{name}");
+    }
+}
+
+#[test]
+fn a_scrape_without_plugin_counters_says_so() {
+    let bench = Bench::new();
+    let text = bench.scrape_with(NoCounters);
+    assert!(text.contains("\ntripline_counters_read_failures_total 1\n"), "{text}");
+}

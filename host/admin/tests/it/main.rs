@@ -1,0 +1,7 @@
+//! The admin side as an operator meets it: over HTTP on loopback.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod bench;
+mod every_signal;
+mod http;
