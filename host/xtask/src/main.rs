@@ -1,0 +1,77 @@
+//! What a developer runs: `cargo xtask demo | test | plugins | deny`. Sets up what it needs, then hands over to cargo.
+//!
+//! Always holds: stdout belongs to the command that is run, progress goes to stderr; a step that fails ends the run with a
+//! message and an exit status that is not zero; what is set up already is not set up again.
+
+#![allow(clippy::print_stderr, reason = "a command-line tool: progress is what it prints")]
+
+mod command;
+mod test;
+mod tools;
+mod wasm;
+
+use std::env;
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::command::{cargo, hand_over, run};
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  demo [--release] [ARGS…]   build all that the demo needs, then `tripline demo ARGS…`
+  test [FILTER…]             format, clippy and every test; with FILTER only the tests whose names contain one of them
+  plugins                    build the bundled plugins to WebAssembly
+  deny                       check licences, banned and foreign crates with cargo-deny
+";
+
+fn main() -> ExitCode {
+    let mut args = env::args().skip(1);
+    let command = args.next().unwrap_or_default();
+    let rest: Vec<String> = args.collect();
+    let done = match command.as_str() {
+        "demo" => demo(rest),
+        "test" => test::test(&rest),
+        "plugins" => plugins(),
+        "deny" => deny(),
+        "help" | "--help" | "-h" => {
+            eprint!("{USAGE}");
+            Ok(())
+        }
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The dev profile, since it is the faster way from a fresh clone to a demo: dependencies are optimised in it too, and the
+/// tests share the build.
+fn demo(mut args: Vec<String>) -> Result<()> {
+    let release = args.iter().position(|arg| arg == "--release");
+    let release = release.map(|at| args.remove(at));
+    wasm::ensure_target()?;
+    let mut command = cargo(&["run", "--package", "tripline"]);
+    command.args(release).args(["--", "demo"]).args(args);
+    Err(hand_over(command))
+}
+
+fn plugins() -> Result<()> {
+    wasm::ensure_target()?;
+    run("plugins", &mut cargo(&["build", "--package", "tripline-bundled"]))
+}
+
+fn deny() -> Result<()> {
+    if !command::is_installed("cargo-deny") {
+        anyhow::bail!("cargo-deny is not installed: run `cargo install --locked cargo-deny`, then repeat");
+    }
+    run("deny", &mut cargo(&["deny", "--workspace", "check", "licenses", "bans", "sources"]))
+}
