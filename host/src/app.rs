@@ -1,0 +1,313 @@
+//! The service: built from a legal config, checked against what is really there, run until it is told to stop.
+//!
+//! Always holds: nothing is consumed before everything was built; all that cannot be built is said in one go.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio_util::sync::CancellationToken;
+use tripline_admin::{Admin, BoundAdmin, Component, Health, State, Telemetry, Token};
+use tripline_capability::mail::{Mailer, Sender};
+use tripline_capability::tables::Target;
+use tripline_core::name::StreamName;
+use tripline_core::port::{Grants, Mailbox, StreamInfo, StreamSource, TableTarget};
+use tripline_core::reader::Pace;
+use tripline_core::signal::{Signal, Signals};
+use tripline_runtime::{Engine, EngineConfig, PluginFile, PluginSource, PluginUse, Slot};
+use tripline_store::{SqliteStore, StoreThreads};
+use tripline_stream::{Source, SourceConfig};
+
+use crate::aws::Aws;
+use crate::clock;
+use crate::config::{Config, StreamConfig, TriggerConfig, is_loopback};
+use crate::plugins;
+use crate::stream_task::Stream;
+use crate::supervisor::{Kind, Supervisor};
+use crate::trigger::Trigger;
+
+/// A stream without an answered poll, or a trigger without an acknowledgement, for so long is not ready.
+const STALLED_AFTER: Duration = Duration::from_secs(60);
+
+/// Everything that kept the host from starting, each with its remedy.
+#[derive(Debug)]
+pub struct StartError(pub Vec<String>);
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl std::error::Error for StartError {}
+
+#[derive(Debug)]
+pub struct App {
+    streams: Vec<(Arc<Stream>, StreamInfo)>,
+    files: Vec<PluginFile>,
+    sender: Sender,
+    admin: BoundAdmin,
+    store: SqliteStore,
+    threads: StoreThreads,
+    drain_max: Duration,
+}
+
+/// What is built first and handed to everything else.
+struct Base {
+    telemetry: Arc<Telemetry>,
+    signals: Arc<dyn Signals>,
+    store: SqliteStore,
+    aws: Aws,
+}
+
+impl App {
+    pub async fn build(config: &Config) -> Result<Self, StartError> {
+        let health = Health::new(clock::shared(), STALLED_AFTER);
+        let telemetry = Telemetry::new(health.clone());
+        let signals: Arc<dyn Signals> = telemetry.clone();
+        let one = |error: &dyn fmt::Display| StartError(vec![error.to_string()]);
+        let (store, threads) = SqliteStore::open(&config.host.data_dir, signals.clone()).map_err(|error| one(&error))?;
+        health.set(Component::Store, State::Ready);
+        let base = Base { telemetry, signals, store, aws: Aws::new() };
+        let admin = base.admin(config).await.map_err(|error| one(&error))?;
+
+        let mut faults = Vec::new();
+        let targets = base.targets(config, &mut faults).await;
+        let mailers = mailers(config, &mut faults);
+        let sources = base.sources(config, &mut faults).await;
+        let triggers = base.triggers(config, &targets, &mailers, &sources, &mut faults).await;
+        if !faults.is_empty() {
+            return Err(StartError(faults));
+        }
+        let files = base.files(config, &triggers, &sources);
+        let sender = base.sender(mailers);
+        let streams = base.streams(config, triggers, sources);
+        Ok(Self { streams, files, sender, admin, store: base.store, threads, drain_max: config.host.drain_max })
+    }
+
+    /// Where metrics and health are served.
+    pub fn listens_on(&self) -> SocketAddr {
+        self.admin.local_addr
+    }
+
+    pub fn store(&self) -> &SqliteStore {
+        &self.store
+    }
+
+    /// Until `stop`, then until what was under way has ended.
+    pub async fn run(self, stop: CancellationToken) -> Result<()> {
+        let mut supervisor = Supervisor::new(stop.clone());
+        for (stream, info) in self.streams {
+            supervisor.spawn(Kind::Stream(stream.name.clone()), stream.run(info, stop.clone()));
+        }
+        for file in self.files {
+            let stop = stop.clone();
+            supervisor.spawn(Kind::Plugins, async move {
+                file.run(stop).await;
+                Ok(())
+            });
+        }
+        let stopped = stop.clone();
+        supervisor.spawn(Kind::Mail, async move { Ok(self.sender.run(stopped.cancelled_owned()).await) });
+        let stopped = stop.clone();
+        supervisor.spawn(Kind::Admin, async move { Ok(self.admin.run(stopped.cancelled_owned()).await?) });
+        supervisor.spawn(Kind::Store, async move { Ok(self.threads.run().await?) });
+        // The store's threads end when the last handle is gone.
+        drop(self.store);
+        supervisor.run(self.drain_max).await
+    }
+}
+
+type Targets = BTreeMap<Box<str>, Arc<Target>>;
+type Mailers = BTreeMap<Box<str>, Arc<Mailer>>;
+type Sources = BTreeMap<StreamName, (Arc<dyn StreamSource>, StreamInfo)>;
+
+impl Base {
+    async fn admin(&self, config: &Config) -> Result<BoundAdmin> {
+        let token = Token::load_or_create(&config.host.data_dir.join("token"))?;
+        let admin = Admin {
+            listen: config.host.listen,
+            telemetry: self.telemetry.clone(),
+            counters: Arc::new(self.store.clone()),
+            token: Some(token),
+            counter_series_max: config.host.counter_series_max,
+        };
+        Ok(admin.bind().await?)
+    }
+
+    async fn targets(&self, config: &Config, faults: &mut Vec<String>) -> Targets {
+        let mut targets = Targets::new();
+        for target in config.targets.values() {
+            let aws = self.aws.config(&target.connection).await;
+            match Target::connect(&aws, &target.name, &target.table, self.signals.clone()).await {
+                Ok(connected) => drop(targets.insert(target.name.clone(), Arc::new(connected))),
+                Err(error) => faults.push(format!("targets.{}: {error}", target.name)),
+            }
+        }
+        targets
+    }
+
+    async fn sources(&self, config: &Config, faults: &mut Vec<String>) -> Sources {
+        let mut sources = Sources::new();
+        for stream in config.streams.values() {
+            let source = self.source(stream).await;
+            match source.latest().await {
+                Ok(info) => drop(sources.insert(stream.name.clone(), (source, info))),
+                Err(error) => faults.push(format!("streams.{}: {error}", stream.name)),
+            }
+        }
+        sources
+    }
+
+    async fn source(&self, stream: &StreamConfig) -> Arc<dyn StreamSource> {
+        let aws = self.aws.config(&stream.connection).await;
+        let region = aws.region().map_or_else(String::new, ToString::to_string);
+        let config = SourceConfig {
+            table: stream.table.clone(),
+            region,
+            endpoint: stream.connection.endpoint.clone(),
+            streams_endpoint: stream.streams_endpoint.clone(),
+        };
+        Arc::new(Source::new(&aws, config))
+    }
+
+    async fn triggers(
+        &self,
+        config: &Config,
+        targets: &Targets,
+        mailers: &Mailers,
+        sources: &Sources,
+        faults: &mut Vec<String>,
+    ) -> Vec<Arc<Trigger>> {
+        let engine = match Engine::new(engine_config(config)) {
+            Ok(engine) => engine,
+            Err(error) => {
+                faults.push(error.to_string());
+                return Vec::new();
+            }
+        };
+        let mut triggers = Vec::new();
+        for (name, plugin) in plugins::load(config, &engine).await {
+            let trigger = &config.triggers[&name];
+            let info = sources.get(&trigger.stream).map(|(_, info)| info);
+            let plugin = match plugin {
+                Ok(plugin) => plugin,
+                Err(fault) => {
+                    faults.push(fault);
+                    continue;
+                }
+            };
+            // Its stream's fault is said already.
+            let Some(info) = info else { continue };
+            let trigger = Arc::new(self.trigger(trigger, targets, mailers, Slot::new(plugin.clone())));
+            faults.extend(trigger.wants_more_than(info));
+            let probed = plugins::probe(&config.triggers[&name], &plugin, &trigger.origin(info), &trigger.context).await;
+            faults.extend(probed.err());
+            triggers.push(trigger);
+        }
+        triggers
+    }
+
+    fn trigger(&self, config: &TriggerConfig, targets: &Targets, mailers: &Mailers, slot: Slot) -> Trigger {
+        let granted = |names: &[Box<str>]| names.to_vec().into_iter();
+        let table = |name: Box<str>| targets.get(&name).map(|target| (name, target.clone() as Arc<dyn TableTarget>));
+        let mailer = |name: Box<str>| mailers.get(&name).map(|mailer| (name, mailer.clone() as Arc<dyn Mailbox>));
+        let grants = Grants {
+            counters: config.grants.counters,
+            state: config.grants.state.then(|| Arc::new(self.store.clone()) as _),
+            tables: granted(&config.grants.tables).filter_map(table).collect(),
+            mailers: granted(&config.grants.mailers).filter_map(mailer).collect(),
+        };
+        Trigger {
+            name: config.name.clone(),
+            stream: config.stream.clone(),
+            view: config.view.clone(),
+            policy: config.policy.clone(),
+            context: plugins::context(config, grants, self.signals.clone()),
+            slot,
+        }
+    }
+
+    /// One watcher for each file, for all triggers that use it. A pinned plugin is not watched: no other version may serve.
+    fn files(&self, config: &Config, triggers: &[Arc<Trigger>], sources: &Sources) -> Vec<PluginFile> {
+        let mut uses: BTreeMap<_, Vec<PluginUse>> = BTreeMap::new();
+        for trigger in triggers {
+            let configured = &config.triggers[&trigger.name];
+            let version = trigger.slot.current();
+            let source = plugins::source(&configured.plugin);
+            let plugin = source.as_ref().map_or_else(Clone::clone, ToString::to_string);
+            let serves = Signal::PluginServes { trigger: &trigger.name, plugin: &plugin, version: version.version(), reload: false };
+            self.signals.emit(serves);
+            self.telemetry.health().set(Component::Trigger(trigger.name.clone()), State::Ready);
+            if let (Ok(PluginSource::File(path)), None) = (source, &configured.sha256) {
+                let origin = trigger.origin(&sources[&trigger.stream].1);
+                let used = PluginUse { slot: trigger.slot.clone(), origin, context: trigger.context.clone() };
+                uses.entry(path).or_default().push(used);
+            }
+        }
+        let watch = |(path, uses): (_, Vec<PluginUse>)| {
+            let serving = uses[0].slot.current();
+            PluginFile::new(path, &serving, uses, self.signals.clone())
+        };
+        uses.into_iter().map(watch).collect()
+    }
+
+    fn sender(&self, mailers: Mailers) -> Sender {
+        Sender {
+            mailers: mailers.into_values().collect(),
+            outbox: Arc::new(self.store.clone()),
+            accepted: self.store.mail_accepted(),
+            signals: self.signals.clone(),
+            clock: clock::shared(),
+        }
+    }
+
+    fn streams(&self, config: &Config, triggers: Vec<Arc<Trigger>>, sources: Sources) -> Vec<(Arc<Stream>, StreamInfo)> {
+        let mut streams = Vec::new();
+        for (name, (source, info)) in sources {
+            let of_stream: Vec<_> = triggers.iter().filter(|trigger| trigger.stream == name).cloned().collect();
+            // `check` has warned of a stream that nobody wants.
+            if of_stream.is_empty() {
+                continue;
+            }
+            self.telemetry.health().expect(Component::Stream(name.clone()));
+            let configured = &config.streams[&name];
+            let endpoint = configured.streams_endpoint.as_ref().or(configured.connection.endpoint.as_ref());
+            let is_local = endpoint.is_some_and(|endpoint| is_loopback(endpoint));
+            let stream = Stream {
+                source,
+                store: Arc::new(self.store.clone()),
+                triggers: of_stream,
+                signals: self.signals.clone(),
+                pace: if is_local { Pace::unlimited() } else { Pace::aws() },
+                window_bytes_max: configured.window_bytes_max,
+                name,
+            };
+            streams.push((Arc::new(stream), info));
+        }
+        streams
+    }
+}
+
+fn mailers(config: &Config, faults: &mut Vec<String>) -> Mailers {
+    let mut mailers = Mailers::new();
+    for (name, mailer) in &config.mailers {
+        match Mailer::build(mailer.clone()) {
+            Ok(built) => drop(mailers.insert(name.clone(), Arc::new(built))),
+            Err(error) => faults.push(format!("mailers.{name}: {error}")),
+        }
+    }
+    mailers
+}
+
+pub fn engine_config(config: &Config) -> EngineConfig {
+    let defaults = EngineConfig::default();
+    let wanted = config.triggers.values().map(|trigger| trigger.limits.memory_bytes_max).max().unwrap_or(0);
+    EngineConfig {
+        instances_max: u32::try_from(config.host.instances_max).unwrap_or(defaults.instances_max),
+        memory_bytes_max: defaults.memory_bytes_max.max(wanted),
+    }
+}

@@ -1,0 +1,159 @@
+//! `tripline state dump`, `tripline dlq`: what lies under `data_dir`, read without disturbing a host that runs.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde::Serialize;
+use tripline_core::name::TriggerName;
+use tripline_store::{CheckpointRow, CounterRow, DeadLetterRow, OutboxSummary, SqliteReader, StateRow};
+
+use super::{ConfigFile, output};
+
+const ROWS_MAX: usize = 1_000_000;
+
+#[derive(Args, Debug)]
+struct Place {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// The host's data directory; without it, the config file says where it is.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl Place {
+    fn open(&self) -> Result<SqliteReader> {
+        let data_dir = match &self.data_dir {
+            Some(dir) => dir.clone(),
+            None => self.file.load().context("to find `data_dir` (or name it with --data-dir)")?.host.data_dir,
+        };
+        Ok(SqliteReader::open(&data_dir)?)
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DumpOptions {
+    #[command(flatten)]
+    place: Place,
+    /// Of this trigger alone.
+    #[arg(long)]
+    trigger: Option<String>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Dump {
+    counters: Vec<CounterRow>,
+    state: Vec<StateRow>,
+    outbox: Vec<OutboxSummary>,
+    checkpoints: Vec<CheckpointRow>,
+}
+
+pub(crate) fn dump(options: &DumpOptions) -> Result<()> {
+    let reader = options.place.open()?;
+    let trigger = options.trigger.as_deref().map(TriggerName::from);
+    let wanted = |name: &str| trigger.as_ref().is_none_or(|trigger| trigger.as_str() == name);
+    let dump = Dump {
+        counters: reader.counters()?.into_iter().filter(|row| wanted(&row.trigger)).collect(),
+        state: reader.state(trigger.as_ref(), ROWS_MAX)?,
+        outbox: reader.outbox_summary()?,
+        checkpoints: reader.checkpoints()?.into_iter().filter(|row| wanted(&row.trigger)).collect(),
+    };
+    if options.json { output::json(&dump) } else { print_dump(&dump) }
+}
+
+fn print_dump(dump: &Dump) -> Result<()> {
+    let counter = |row: &CounterRow| {
+        let labels: Vec<_> = row.labels.0.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+        vec![row.trigger.clone(), row.name.clone(), labels.join(" "), row.value.clone()]
+    };
+    output::table(&["TRIGGER", "COUNTER", "LABELS", "VALUE"], &dump.counters.iter().map(counter).collect::<Vec<_>>())?;
+    output::line("")?;
+    let state = |row: &StateRow| {
+        let value = output::tame(&String::from_utf8_lossy(&row.value));
+        vec![row.trigger.clone(), output::tame(&row.key), value, row.expires_ms.map_or_else(String::new, |ms| ms.to_string())]
+    };
+    output::table(&["TRIGGER", "KEY", "VALUE", "EXPIRES MS"], &dump.state.iter().map(state).collect::<Vec<_>>())?;
+    output::line("")?;
+    let outbox = |row: &OutboxSummary| vec![row.mailer.clone(), row.pending.to_string(), row.sent.to_string(), row.failed.to_string()];
+    output::table(&["MAILER", "PENDING", "SENT", "FAILED"], &dump.outbox.iter().map(outbox).collect::<Vec<_>>())?;
+    output::line("")?;
+    let checkpoint = |row: &CheckpointRow| {
+        let watermark = row.watermark.clone().unwrap_or_else(|| "-".to_owned());
+        let end = if row.finished { "finished" } else { "" };
+        vec![row.trigger.clone(), row.shard.clone(), watermark, row.acknowledged.len().to_string(), end.to_owned()]
+    };
+    let header = ["TRIGGER", "SHARD", "WATERMARK", "ACKNOWLEDGED ABOVE", ""];
+    output::table(&header, &dump.checkpoints.iter().map(checkpoint).collect::<Vec<_>>())
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ListOptions {
+    #[command(flatten)]
+    place: Place,
+    /// Of this trigger alone.
+    #[arg(long)]
+    trigger: Option<String>,
+    /// At most so many.
+    #[arg(long, default_value_t = 100)]
+    limit: usize,
+    /// Print one JSON list, records included.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn list(options: &ListOptions) -> Result<()> {
+    let trigger = options.trigger.as_deref().map(TriggerName::from);
+    let letters = options.place.open()?.dead_letters(trigger.as_ref(), options.limit)?;
+    if options.json {
+        return output::json(&letters);
+    }
+    let row = |letter: &DeadLetterRow| {
+        let reason: String = output::tame(&letter.reason).chars().take(80).collect();
+        vec![letter.id.to_string(), letter.trigger.clone(), letter.event_id.clone(), letter.attempts.to_string(), reason]
+    };
+    output::table(&["ID", "TRIGGER", "EVENT", "ATTEMPTS", "REASON"], &letters.iter().map(row).collect::<Vec<_>>())
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ShowOptions {
+    /// As `dlq list` prints it.
+    id: i64,
+    #[command(flatten)]
+    place: Place,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn show(options: &ShowOptions) -> Result<()> {
+    let Some(letter) = options.place.open()?.dead_letter(options.id)? else {
+        bail!("there is no dead letter {}: `tripline dlq list` shows those there are", options.id);
+    };
+    if options.json {
+        return output::json(&letter);
+    }
+    let rows = [
+        ("trigger", letter.trigger.clone()),
+        ("shard", letter.shard.clone()),
+        ("event", letter.event_id.clone()),
+        ("sequence number", letter.sequence_number.clone()),
+        ("attempts", letter.attempts.to_string()),
+        ("first attempt ms", letter.first_attempt_ms.to_string()),
+        ("last attempt ms", letter.last_attempt_ms.to_string()),
+        ("plugin version", letter.plugin_version.clone()),
+        ("reason", output::tame(&letter.reason)),
+    ];
+    for (name, value) in rows {
+        output::line(&format!("{name:17} {value}"))?;
+    }
+    if let Some(backtrace) = &letter.backtrace {
+        output::line("backtrace")?;
+        backtrace.lines().try_for_each(|line| output::line(&format!("  {}", output::tame(line))))?;
+    }
+    let record: serde_json::Value = serde_json::from_str(&letter.record_json).context("the stored record is no JSON")?;
+    output::line("record")?;
+    output::json(&record)
+}

@@ -1,0 +1,73 @@
+//! `tripline inspect`: what a plugin is and what it wants.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use serde::Serialize;
+use tripline_runtime::{Engine, EngineConfig};
+
+use super::output;
+use crate::config::PluginRef;
+use crate::plugins;
+
+#[derive(Args, Debug)]
+pub(crate) struct Options {
+    /// A component's file, or `bundled:NAME`.
+    plugin: String,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    plugin: String,
+    sha256: String,
+    size_bytes: usize,
+    contract: String,
+    must_be_granted: Vec<&'static str>,
+    imports: Vec<String>,
+    exports: Vec<String>,
+}
+
+pub(crate) async fn run(options: &Options) -> Result<()> {
+    let plugin = match options.plugin.strip_prefix("bundled:") {
+        Some(name) => PluginRef::Bundled(name.to_owned()),
+        None => PluginRef::File(PathBuf::from(&options.plugin)),
+    };
+    let at = || format!("plugin `{}`", options.plugin);
+    let source = plugins::source(&plugin).map_err(anyhow::Error::msg).with_context(at)?;
+    let engine = Engine::new(EngineConfig::default())?;
+    let plugin = source.load(&engine).await.with_context(at)?;
+    let report = Report {
+        plugin: options.plugin.clone(),
+        sha256: plugin.version().to_string(),
+        size_bytes: plugin.size_bytes(),
+        contract: format!("tripline:trigger@{}", plugin.contract_version()),
+        must_be_granted: plugin.asks_for().into_iter().map(|capability| capability.as_grant()).collect(),
+        imports: plugin.imports().to_vec(),
+        exports: plugin.exports().to_vec(),
+    };
+    if options.json { output::json(&report) } else { print(&report) }
+}
+
+fn print(report: &Report) -> Result<()> {
+    let grants = if report.must_be_granted.is_empty() { "nothing".to_owned() } else { report.must_be_granted.join(", ") };
+    let rows = [
+        ("plugin", report.plugin.clone()),
+        ("sha256", report.sha256.clone()),
+        ("size", format!("{} bytes", report.size_bytes)),
+        ("contract", report.contract.clone()),
+        ("must be granted", grants),
+    ];
+    for (name, value) in rows {
+        output::line(&format!("{name:16} {value}"))?;
+    }
+    for (name, interfaces) in [("imports", &report.imports), ("exports", &report.exports)] {
+        for (at, interface) in interfaces.iter().enumerate() {
+            output::line(&format!("{:16} {}", if at == 0 { name } else { "" }, output::tame(interface)))?;
+        }
+    }
+    Ok(())
+}

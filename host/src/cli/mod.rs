@@ -1,0 +1,136 @@
+//! The command line: what there is to say, and which function does it.
+
+mod check;
+mod data;
+mod inspect;
+pub(crate) mod output;
+mod run;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tracing_subscriber::EnvFilter;
+
+pub(crate) use run::stop_signal;
+
+use crate::config::Config;
+use crate::demo;
+
+/// WebAssembly triggers for DynamoDB Streams that you run yourself.
+#[derive(Debug, Parser)]
+#[command(name = "tripline", version, max_term_width = 100)]
+pub struct Cli {
+    /// What is logged to stderr, as in `info` or `tripline=debug,warn`.
+    #[arg(long, global = true, env = "TRIPLINE_LOG", default_value = "info,dynoxide=error", value_name = "FILTER")]
+    log: String,
+    /// How it is logged.
+    #[arg(long, global = true, env = "TRIPLINE_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service until SIGTERM or Ctrl-C.
+    Run(ConfigFile),
+    /// Verify the config and every plugin; say all faults in one go.
+    Check(check::Options),
+    /// See all of it work on this machine: two embedded DynamoDB regions, three plugins, live traffic.
+    Demo(demo::Options),
+    /// Say what a plugin is: contract version, imports, size, what it must be granted.
+    Inspect(inspect::Options),
+    /// What plugins have committed.
+    #[command(subcommand)]
+    State(StateCommand),
+    /// Dead letters: changes that a trigger gave up on, kept whole.
+    #[command(subcommand)]
+    Dlq(DlqCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum StateCommand {
+    /// Print counters, key-value state, outbox and checkpoints.
+    Dump(data::DumpOptions),
+}
+
+#[derive(Debug, Subcommand)]
+enum DlqCommand {
+    /// List dead letters, oldest first.
+    List(data::ListOptions),
+    /// Print one dead letter with its whole record.
+    Show(data::ShowOptions),
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ConfigFile {
+    /// The config file.
+    #[arg(short, long, default_value = "tripline.toml", value_name = "FILE")]
+    pub(crate) config: PathBuf,
+}
+
+impl ConfigFile {
+    pub(crate) fn load(&self) -> Result<Config> {
+        let env = |name: &str| std::env::var(name).ok();
+        Ok(Config::load(&self.config, &env)?)
+    }
+}
+
+/// The command failed, and has said why.
+#[derive(Debug)]
+pub struct Quiet;
+
+impl fmt::Display for Quiet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the command failed")
+    }
+}
+
+impl std::error::Error for Quiet {}
+
+impl Cli {
+    pub fn run(self) -> Result<()> {
+        start_logging(&self.log, self.log_format)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .context("cannot start the async runtime")?;
+        runtime.block_on(async {
+            match self.command {
+                Command::Run(options) => run::run(&options).await,
+                Command::Check(options) => check::run(&options).await,
+                Command::Demo(options) => demo::run(options).await,
+                Command::Inspect(options) => inspect::run(&options).await,
+                Command::State(StateCommand::Dump(options)) => data::dump(&options),
+                Command::Dlq(DlqCommand::List(options)) => data::list(&options),
+                Command::Dlq(DlqCommand::Show(options)) => data::show(&options),
+            }
+        })
+    }
+}
+
+/// Says on stderr why a command failed, with all causes.
+#[allow(clippy::print_stderr, reason = "the command's last word, where logging may be off")]
+pub fn complain(error: &anyhow::Error) {
+    eprintln!("error: {error:#}");
+}
+
+/// Logs go to stderr: stdout is for what was asked.
+fn start_logging(filter: &str, format: LogFormat) -> Result<()> {
+    let filter =
+        EnvFilter::try_new(filter).with_context(|| format!("--log: `{filter}` is no filter such as `info` or `tripline=debug,warn`"))?;
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Json => logs.json().flatten_event(true).init(),
+        LogFormat::Text => logs.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),
+    }
+    Ok(())
+}

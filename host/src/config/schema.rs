@@ -1,0 +1,82 @@
+//! Every key there is, and which of them are planned and not built yet.
+//!
+//! Invariant: a section is read only by keys that stand here, and docs/config.md has a row for each; tests hold both.
+
+/// The keys of one kind of table.
+#[derive(Debug)]
+pub(super) struct Schema {
+    /// Where such a table stands in the file.
+    pub(super) title: &'static str,
+    pub(super) built: &'static [&'static str],
+    /// Key, and what to do without it.
+    pub(super) planned: &'static [(&'static str, &'static str)],
+}
+
+pub(super) const ROOT: Schema = Schema {
+    title: "the file",
+    built: &["host", "streams", "targets", "mailers", "triggers"],
+    planned: &[
+        ("groups", "remove it; a trigger with the plugin \"bundled:cross-region-writer\" copies one table to another"),
+        ("store", "remove it; state is kept in SQLite under host.data_dir"),
+    ],
+};
+
+pub(super) const HOST: Schema =
+    Schema { title: "[host]", built: &["data_dir", "listen", "drain_max", "instances_max", "counter_series_max"], planned: &[] };
+
+pub(super) const STREAM: Schema = Schema {
+    title: "[streams.NAME]",
+    built: &["table", "arn", "region", "endpoint", "streams_endpoint", "profile", "role_arn", "window", "start"],
+    planned: &[("on_gap", "remove it; a gap is counted, logged and shown, and reading goes on at the trim horizon")],
+};
+
+pub(super) const TARGET: Schema =
+    Schema { title: "[targets.NAME]", built: &["table", "region", "endpoint", "profile", "role_arn"], planned: &[] };
+
+pub(super) const MAILER: Schema = Schema { title: "[mailers.NAME]", built: &["url", "from", "tls", "username", "password"], planned: &[] };
+
+pub(super) const PASSWORD: Schema = Schema { title: "[mailers.NAME.password]", built: &["env", "file"], planned: &[] };
+
+pub(super) const TRIGGER: Schema = Schema {
+    title: "[triggers.NAME]",
+    built: &[
+        "stream",
+        "plugin",
+        "sha256",
+        "view",
+        "attributes",
+        "start",
+        "parallelism",
+        "paused",
+        "instances",
+        "batch",
+        "retry",
+        "limits",
+        "grants",
+        "allow_loop",
+        "settings",
+    ],
+    planned: &[
+        ("filters", "remove it; the plugin sees every change, and can acknowledge those it does not want"),
+        ("on_gap", "remove it; a gap is counted, logged and shown, and reading goes on at the trim horizon"),
+    ],
+};
+
+pub(super) const BATCH: Schema = Schema { title: "[triggers.NAME.batch]", built: &["records_max", "bytes_max", "window"], planned: &[] };
+
+pub(super) const RETRY: Schema =
+    Schema { title: "[triggers.NAME.retry]", built: &["attempts_max", "age_max", "backoff", "bisect", "then"], planned: &[] };
+
+pub(super) const LIMITS: Schema = Schema { title: "[triggers.NAME.limits]", built: &["memory", "time"], planned: &[] };
+
+pub(super) const GRANTS: Schema = Schema {
+    title: "[triggers.NAME.grants]",
+    built: &["counters", "state", "tables", "mailers"],
+    planned: &[
+        ("http", "remove it; plugins reach tables and mailers only"),
+        ("metrics", "remove it; `counters = true` gives the plugin counters that Prometheus scrapes"),
+    ],
+};
+
+#[cfg(test)]
+pub(super) const ALL: &[&Schema] = &[&ROOT, &HOST, &STREAM, &TARGET, &MAILER, &PASSWORD, &TRIGGER, &BATCH, &RETRY, &LIMITS, &GRANTS];

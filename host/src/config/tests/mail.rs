@@ -1,0 +1,202 @@
+//! Mailers and their passwords.
+
+use expect_test::expect;
+
+use super::*;
+
+#[test]
+fn urls_and_addresses() {
+    check_mailer(
+        "",
+        expect![[r#"
+        tripline.toml:7:10: mailers.m.from: is missing
+          remedy: write from = "shop@example.com"
+        tripline.toml:7:10: mailers.m.url: is missing
+          remedy: write "smtp://HOST:587", "smtps://HOST:465", "sendmail:" or "file:FOLDER"
+        2 faults in tripline.toml"#]],
+    );
+    check_mailer(
+        "url = 'smtp://shop:hunter2@mail.example.com'\nfrom = 'shop'\npassword = 'hunter2'",
+        expect![[r#"
+        tripline.toml:8:1: mailers.m.url: a user or a password in the url
+          remedy: write only the host and the port here, with username = "…" and password = { env = "NAME" } beside it
+        tripline.toml:9:1: mailers.m.from: "shop" is no mail address
+          remedy: write "shop@example.com" or "Shop <shop@example.com>"
+        tripline.toml:10:1: mailers.m.password: a password stands in the file
+          remedy: write { env = "NAME" } or { file = "PATH" } instead; and change the password if others can read this file
+        3 faults in tripline.toml"#]],
+    );
+    check_mailer(
+        "url = 'pop3://h'\nfrom = 'a@b'",
+        expect![[r#"
+        tripline.toml:8:1: mailers.m.url: no mailer has this scheme
+          remedy: write "smtp://HOST:587", "smtps://HOST:465", "sendmail:" or "file:FOLDER"
+        1 fault in tripline.toml"#]],
+    );
+    check_mailer(
+        "url = 'mail.example.com'\nfrom = \"a@b\\nBcc: c@d\"",
+        expect![[r#"
+        tripline.toml:8:1: mailers.m.url: is no URL of a mailer
+          remedy: write "smtp://HOST:587", "smtps://HOST:465", "sendmail:" or "file:FOLDER"
+        tripline.toml:9:1: mailers.m.from: has a line break or another control character
+          remedy: write it as one line
+        2 faults in tripline.toml"#]],
+    );
+    check_mailer(
+        "url = 'smtp:'\nfrom = 'a@b'",
+        expect![[r#"
+        tripline.toml:8:1: mailers.m.url: no host and port
+          remedy: write "smtp://HOST:587", "smtps://HOST:465", "sendmail:" or "file:FOLDER"
+        1 fault in tripline.toml"#]],
+    );
+    check_mailer(
+        "url = 'smtp://h:port'\nfrom = 'a@b'",
+        expect![[r#"
+        tripline.toml:8:1: mailers.m.url: no host and port
+          remedy: write "smtp://HOST:587", "smtps://HOST:465", "sendmail:" or "file:FOLDER"
+        1 fault in tripline.toml"#]],
+    );
+}
+
+#[test]
+fn what_a_kind_of_mailer_does_not_take() {
+    check_mailer(
+        "url = 'smtps://h'\nfrom = 'a@b'\ntls = 'none'",
+        expect![[r#"
+        tripline.toml:10:1: mailers.m.tls: "none" is not known here
+          remedy: write "implicit"
+        1 fault in tripline.toml"#]],
+    );
+    check_mailer(
+        "url = 'smtp://h'\nfrom = 'a@b'\ntls = 'off'",
+        expect![[r#"
+            tripline.toml:10:1: mailers.m.tls: "off" is not known here
+              remedy: write "starttls" or "none"
+            1 fault in tripline.toml"#]],
+    );
+    check_mailer(
+        "url = 'sendmail:sendmail'\nfrom = 'a@b'\ntls = 'none'\nusername = 'u'",
+        expect![[r#"
+        tripline.toml:8:1: mailers.m.url: the command of sendmail: is an absolute path
+          remedy: write "sendmail:" or "sendmail:/usr/sbin/sendmail"
+        tripline.toml:10:1: mailers.m.tls: sendmail: takes no tls
+          remedy: remove it, or use an smtp: or smtps: url
+        tripline.toml:11:1: mailers.m.username: sendmail: takes no username
+          remedy: remove it, or use an smtp: or smtps: url
+        3 faults in tripline.toml"#]],
+    );
+    check_mailer(
+        "url = 'file:'\nfrom = 'a@b'",
+        expect![[r#"
+        tripline.toml:8:1: mailers.m.url: no folder
+          remedy: write "file:FOLDER", relative to the folder of this file, or "file:///FOLDER"
+        1 fault in tripline.toml"#]],
+    );
+    check_mailer(
+        "url = 'file://host/dir'\nfrom = 'a@b'",
+        expect![[r#"
+        tripline.toml:8:1: mailers.m.url: a file: url has no host
+          remedy: write "file:FOLDER", relative to the folder of this file, or "file:///FOLDER"
+        1 fault in tripline.toml"#]],
+    );
+}
+
+#[test]
+fn passwords() {
+    let with = |password: &str| format!("url = 'smtp://h'\nfrom = 'a@b'\nusername = 'u'\npassword = {password}");
+    check_mailer(
+        &with("{ env = 'NOT_SET' }"),
+        expect![[r#"
+        tripline.toml:11:14: mailers.m.password.env: the environment has no variable NOT_SET, or an empty one
+          remedy: set NOT_SET where tripline is started
+        1 fault in tripline.toml"#]],
+    );
+    check_mailer(
+        &with("{ env = 'EMPTY' }"),
+        expect![[r#"
+        tripline.toml:11:14: mailers.m.password.env: the environment has no variable EMPTY, or an empty one
+          remedy: set EMPTY where tripline is started
+        1 fault in tripline.toml"#]],
+    );
+    check_mailer(
+        &with("{ file = 'none.txt' }"),
+        expect![[r#"
+        tripline.toml:11:14: mailers.m.password.file: there is no file src/config/testdata/none.txt
+          remedy: correct the path; it is relative to the folder of this file
+        1 fault in tripline.toml"#]],
+    );
+    check_mailer(
+        &with("{ file = 'empty.txt' }"),
+        expect![[r#"
+        tripline.toml:11:14: mailers.m.password.file: the file is empty
+          remedy: write the password into it
+        1 fault in tripline.toml"#]],
+    );
+    check_mailer(
+        &with("{ env = 'SMTP_PASSWORD', file = 'password.txt' }"),
+        expect![[r#"
+        tripline.toml:11:1: mailers.m.password: one of `env` and `file` is needed
+          remedy: write { env = "NAME" } or { file = "PATH" }
+        1 fault in tripline.toml"#]],
+    );
+    check_mailer(
+        &with("{ vault = 'x' }"),
+        expect![[r#"
+            tripline.toml:11:1: mailers.m.password: one of `env` and `file` is needed
+              remedy: write { env = "NAME" } or { file = "PATH" }
+            tripline.toml:11:14: mailers.m.password.vault: unknown key
+              remedy: remove it; [mailers.NAME.password] has: env, file
+            2 faults in tripline.toml"#]],
+    );
+    check_mailer(
+        &with("{ env = 'SMTP_PASSWORD' }\ntls = 'none'"),
+        expect![[r#"
+        tripline.toml:11:1: mailers.m.password: with tls = "none" the password would travel unencrypted
+          remedy: remove `tls` (STARTTLS is then required), use smtps:, or remove `username` and `password`
+        1 fault in tripline.toml"#]],
+    );
+    check_mailer(
+        "url = 'smtp://h'\nfrom = 'a@b'\nusername = 'u'",
+        expect![[r#"
+        tripline.toml:7:10: mailers.m.password: is missing
+          remedy: write password = { env = "NAME" } or { file = "PATH" }, or remove `username`
+        1 fault in tripline.toml"#]],
+    );
+    check_mailer(
+        "url = 'smtp://h'\nfrom = 'a@b'\npassword = { env = 'SMTP_PASSWORD' }",
+        expect![[r#"
+        tripline.toml:7:10: mailers.m.username: is missing
+          remedy: write username = "…", or remove `password`
+        1 fault in tripline.toml"#]],
+    );
+}
+
+#[test]
+fn mailers_of_every_kind() {
+    let transport = |keys: &str| {
+        let config = config(&in_trigger(&format!("grants.mailers = ['m']\n[mailers.m]\nfrom = 'a@b.example'\n{keys}")));
+        format!("{:?}", config.mailers["m"].transport)
+    };
+    let all = [
+        "url = 'smtp://h'",
+        "url = 'smtp://h:25/'\ntls = 'none'",
+        "url = 'smtp://[::1]:25'\ntls = 'none'\nusername = 'u'\npassword = { env = 'SMTP_PASSWORD' }",
+        "url = 'smtps://h'\nusername = 'u'\npassword = { file = 'password.txt' }",
+        "url = 'sendmail:'",
+        "url = 'sendmail:/opt/msmtp'",
+        "url = 'file:mails'",
+        "url = 'file:///var/mails'",
+    ];
+    let shown = all.map(transport).join("\n");
+    assert!(!shown.contains(SECRET) && !shown.contains("s3cret"), "{shown}");
+    expect![[r#"
+        Smtp { host: "h", port: 587, tls: StartTls, username: None, password: None }
+        Smtp { host: "h", port: 25, tls: None, username: None, password: None }
+        Smtp { host: "::1", port: 25, tls: None, username: Some("u"), password: Some(***) }
+        Smtp { host: "h", port: 465, tls: Implicit, username: Some("u"), password: Some(***) }
+        Sendmail { command: "/usr/sbin/sendmail" }
+        Sendmail { command: "/opt/msmtp" }
+        File { dir: "src/config/testdata/mails" }
+        File { dir: "/var/mails" }"#]]
+    .assert_eq(&shown);
+}

@@ -1,0 +1,232 @@
+//! Triggers: references, policies, limits, grants, what is planned.
+
+use expect_test::expect;
+
+use super::*;
+
+#[test]
+fn triggers() {
+    check(
+        "[triggers.t]",
+        expect![[r#"
+        tripline.toml:1:11: triggers.t.plugin: is missing
+          remedy: write a path, or "bundled:NAME"
+        tripline.toml:1:11: triggers.t.stream: is missing
+          remedy: write the name of one of [streams]
+        tripline.toml:1:11: triggers.t.view: is missing
+          remedy: write "keys-only", "new-image", "old-image" or "new-and-old-images": what the plugin may see
+        3 faults in tripline.toml"#]],
+    );
+    check(
+        "[streams.s]\ntable = 'abc'\n[triggers.t]\nstream = 'x'\nplugin = 'none.wasm'\nview = 'all'\nsha256 = 'abc'\nallow_loop = 1\n\
+         [triggers.u]\nstream = 's'\nplugin = 'bundled:x'\nview = 'keys_only'\nattributes = 'a'",
+        expect![[r#"
+            tripline.toml:4:1: triggers.t.stream: there is no "x" in [streams]
+              remedy: add [streams.x], or name one that is there
+            tripline.toml:5:1: triggers.t.plugin: there is no file src/config/testdata/none.wasm
+              remedy: correct the path; it is relative to the folder of this file
+            tripline.toml:6:1: triggers.t.view: "all" is not known here
+              remedy: write "keys-only" or "new-image" or "old-image" or "new-and-old-images"
+            tripline.toml:7:1: triggers.t.sha256: is no SHA-256
+              remedy: write the 64 hexadecimal digits that `sha256sum PLUGIN` or `tripline inspect PLUGIN` prints
+            tripline.toml:8:1: triggers.t.allow_loop: true or false is needed, this is an integer
+              remedy: write true or false, without quotes
+            tripline.toml:11:1: triggers.u.plugin: no plugin "x" is bundled
+              remedy: these are bundled: cross-region-writer, analytics-counter, notification-mailer
+            tripline.toml:12:1: triggers.u.view: "keys_only" is not known here
+              remedy: did you mean "keys-only"?
+            tripline.toml:13:1: triggers.u.attributes: a list is needed, this is a string
+              remedy: write a list, as ["one", "two"]
+            8 faults in tripline.toml"#]],
+    );
+    check_trigger(
+        "attributes = ['a', 1, '', 'a', 'address.city']",
+        expect![[r#"
+        tripline.toml:6:20: triggers.t.attributes: a string is needed, this is an integer
+          remedy: put it in quotes
+        tripline.toml:6:23: triggers.t.attributes: is no attribute name
+          remedy: write 1 to 255 bytes
+        tripline.toml:6:27: triggers.t.attributes: "a" is named twice
+          remedy: remove one
+        tripline.toml:6:32: triggers.t.attributes: a path into an attribute is planned, not built yet
+          remedy: remove it, or name the whole top-level attribute
+        4 faults in tripline.toml"#]],
+    );
+    check_trigger(
+        "parallelism = 65\npaused = 'no'\ninstances = 'hot'\nstart = 'oldest'\nlimits = 3",
+        expect![[r#"
+        tripline.toml:6:1: triggers.t.parallelism: 65 is out of range
+          remedy: write a whole number from 1 to 64
+        tripline.toml:7:1: triggers.t.paused: true or false is needed, this is a string
+          remedy: write true or false, without quotes
+        tripline.toml:8:1: triggers.t.instances: "hot" is not known here
+          remedy: write "fresh"
+        tripline.toml:9:1: triggers.t.start: "oldest" is not known here
+          remedy: write "trim-horizon"
+        tripline.toml:10:1: triggers.t.limits: a table is needed, this is an integer
+          remedy: write [triggers.t.limits] with its keys below it, or { key = … }
+        5 faults in tripline.toml"#]],
+    );
+}
+
+#[test]
+fn batch_retry_and_limits() {
+    check_trigger(
+        "batch = { records_max = 10001, bytes_max = '1B', window = '301s' }",
+        expect![[r#"
+        tripline.toml:6:11: triggers.t.batch.records_max: 10001 is out of range
+          remedy: write a whole number from 1 to 10000
+        tripline.toml:6:32: triggers.t.batch.bytes_max: 1B is out of range
+          remedy: write bytes, or a whole number with a unit (KiB, MiB, GiB, KB, MB, GB) in quotes, from 1KiB to 16MiB
+        tripline.toml:6:50: triggers.t.batch.window: 301s is out of range
+          remedy: write a whole number with a unit (ms, s, m, h) in quotes, from "0s" to "5m"
+        3 faults in tripline.toml"#]],
+    );
+    check_trigger(
+        "retry = { attempts_max = 'forever', age_max = '59s', backoff = '30s..1s', bisect = 'yes', then = 'drop' }",
+        expect![[r#"
+            tripline.toml:6:11: triggers.t.retry.attempts_max: "forever" is not known here
+              remedy: write "unlimited"
+            tripline.toml:6:37: triggers.t.retry.age_max: 59s is out of range
+              remedy: write a whole number with a unit (ms, s, m, h) in quotes, from "1m" to "24h"
+            tripline.toml:6:54: triggers.t.retry.backoff: "30s..1s" is no back-off
+              remedy: write the first and the longest wait, from "1ms" to "1h", as "100ms..30s"
+            tripline.toml:6:75: triggers.t.retry.bisect: true or false is needed, this is a string
+              remedy: write true or false, without quotes
+            tripline.toml:6:91: triggers.t.retry.then: "drop" is not known here
+              remedy: write "dead-letter" or "skip"
+            5 faults in tripline.toml"#]],
+    );
+    check_trigger(
+        "limits = { memory = '5GiB', time = '0s' }",
+        expect![[r#"
+        tripline.toml:6:12: triggers.t.limits.memory: 5GiB is out of range
+          remedy: write bytes, or a whole number with a unit (KiB, MiB, GiB, KB, MB, GB) in quotes, from 1MiB to 4GiB
+        tripline.toml:6:29: triggers.t.limits.time: 0s is out of range
+          remedy: write a whole number with a unit (ms, s, m, h) in quotes, from "10ms" to "15m"
+        2 faults in tripline.toml"#]],
+    );
+    check_trigger(
+        "limits = { memory = '64MB ', time = 1.5 }\nretry = { attempts_max = -1, backoff = '1s' }",
+        expect![[r#"
+        tripline.toml:6:12: triggers.t.limits.memory: "64MB " is no size
+          remedy: write bytes, or a whole number with a unit (KiB, MiB, GiB, KB, MB, GB) in quotes, from 1MiB to 4GiB
+        tripline.toml:6:30: triggers.t.limits.time: a duration is needed, this is a float
+          remedy: write a whole number with a unit (ms, s, m, h) in quotes, from "10ms" to "15m"
+        tripline.toml:7:11: triggers.t.retry.attempts_max: -1 is out of range
+          remedy: write a whole number from 1 to 10000
+        tripline.toml:7:30: triggers.t.retry.backoff: "1s" is no back-off
+          remedy: write the first and the longest wait, from "1ms" to "1h", as "100ms..30s"
+        4 faults in tripline.toml"#]],
+    );
+}
+
+#[test]
+fn grants() {
+    check_trigger(
+        "grants = { counters = 'yes', tables = ['copy', 'copy', 'copi', 3], mailers = 'office', state = 1, sms = true }\n[targets.copy]\ntable = 'copy'",
+        expect![[r#"
+            tripline.toml:6:12: triggers.t.grants.counters: true or false is needed, this is a string
+              remedy: write true or false, without quotes
+            tripline.toml:6:48: triggers.t.grants.tables: "copy" is named twice
+              remedy: remove one
+            tripline.toml:6:56: triggers.t.grants.tables: there is no "copi" in [targets]
+              remedy: did you mean "copy"?
+            tripline.toml:6:64: triggers.t.grants.tables: a string is needed, this is an integer
+              remedy: put it in quotes
+            tripline.toml:6:68: triggers.t.grants.mailers: a list is needed, this is a string
+              remedy: write a list, as ["one", "two"]
+            tripline.toml:6:88: triggers.t.grants.state: true or false is needed, this is an integer
+              remedy: write true or false, without quotes
+            tripline.toml:6:99: triggers.t.grants.sms: unknown key
+              remedy: remove it; [triggers.NAME.grants] has: counters, state, tables, mailers
+            7 faults in tripline.toml"#]],
+    );
+}
+
+#[test]
+fn what_is_planned_is_known_and_refused() {
+    check_trigger(
+        "start = 'latest'\nparallelism = 4\npaused = true\ninstances = 'warm'\non_gap = 'stop'\nfilters = []\n\
+         batch.window = '5s'\nretry.then = 'block'\ngrants = { http = ['x'], metrics = true }\n\
+         [streams.a]\ntable = 'abc'\nstart = 2024-01-01T00:00:00Z\non_gap = 'stop'\n\
+         [streams.b]\ntable = 'abd'\nstart = '2024-01-01T00:00:00Z'\n\
+         [streams.c]\ntable = 'abe'\nstart = 'snapshot'\n\
+         [groups.g]\nmode = 'active-active'\n[store]\nkind = 'dynamodb'",
+        expect![[r#"
+            tripline.toml:6:1: triggers.t.start: "latest" is planned, not built yet
+              remedy: remove it, or set "trim-horizon"
+            tripline.toml:7:1: triggers.t.parallelism: more than one batch of a shard at once is planned, not built yet
+              remedy: remove it, or set 1
+            tripline.toml:8:1: triggers.t.paused: true is planned, not built yet
+              remedy: remove it, or set false; `tripline triggers pause` pauses a trigger that runs
+            tripline.toml:9:1: triggers.t.instances: "warm" is planned, not built yet
+              remedy: remove it, or set "fresh"
+            tripline.toml:10:1: triggers.t.on_gap: planned, not built yet
+              remedy: remove it; a gap is counted, logged and shown, and reading goes on at the trim horizon
+            tripline.toml:11:1: triggers.t.filters: planned, not built yet
+              remedy: remove it; the plugin sees every change, and can acknowledge those it does not want
+            tripline.toml:12:7: triggers.t.batch.window: waiting for a batch to fill is planned, not built yet
+              remedy: remove it, or set "0s"
+            tripline.toml:13:7: triggers.t.retry.then: "block" is planned, not built yet
+              remedy: remove it, or set "dead-letter" or "skip"
+            tripline.toml:14:12: triggers.t.grants.http: planned, not built yet
+              remedy: remove it; plugins reach tables and mailers only
+            tripline.toml:14:26: triggers.t.grants.metrics: planned, not built yet
+              remedy: remove it; `counters = true` gives the plugin counters that Prometheus scrapes
+            tripline.toml:17:1: streams.a.start: a time is planned, not built yet
+              remedy: remove it, or set "trim-horizon"
+            tripline.toml:18:1: streams.a.on_gap: planned, not built yet
+              remedy: remove it; a gap is counted, logged and shown, and reading goes on at the trim horizon
+            tripline.toml:21:1: streams.b.start: a time is planned, not built yet
+              remedy: remove it, or set "trim-horizon"
+            tripline.toml:24:1: streams.c.start: "snapshot" is planned, not built yet
+              remedy: remove it, or set "trim-horizon"
+            tripline.toml:25:2: groups: planned, not built yet
+              remedy: remove it; a trigger with the plugin "bundled:cross-region-writer" copies one table to another
+            tripline.toml:27:2: store: planned, not built yet
+              remedy: remove it; state is kept in SQLite under host.data_dir
+            16 faults in tripline.toml"#]],
+    );
+}
+
+#[test]
+fn a_sha256_is_lower_case_whatever_the_file_has() {
+    assert_eq!(trigger(&format!("sha256 = '{}'", "AB".repeat(32))).sha256, Some("ab".repeat(32)));
+}
+
+#[test]
+fn values_that_are_no_defaults_arrive() {
+    let trigger = trigger(
+        "start = 'trim-horizon'\nparallelism = 1\npaused = false\ninstances = 'fresh'\n\
+         batch = { records_max = 7, bytes_max = 2048, window = '0s' }\n\
+         retry = { attempts_max = 9, age_max = '1h', backoff = '1s..2s', bisect = false, then = 'skip' }\n\
+         limits = { memory = '128MiB', time = '1m' }\ngrants = { counters = true, state = true }",
+    );
+    expect![[r#"
+        Policy {
+            records_max: 7,
+            bytes_max: 2048,
+            attempts_max: Some(
+                9,
+            ),
+            age_max: 3600s,
+            backoff: Backoff {
+                first: 1s,
+                max: 2s,
+            },
+            bisect: false,
+            then: Skip,
+        }
+        Limits {
+            memory_bytes_max: 134217728,
+            time_max: 60s,
+        }
+        GrantsConfig {
+            counters: true,
+            state: true,
+            tables: [],
+            mailers: [],
+        }"#]]
+    .assert_eq(&format!("{:#?}\n{:#?}\n{:#?}", trigger.policy, trigger.limits, trigger.grants));
+}

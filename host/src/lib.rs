@@ -1,0 +1,14 @@
+//! The host: what puts the parts together. Parses, builds, spawns, waits, drains.
+
+pub mod app;
+pub mod aws;
+pub mod cli;
+pub mod clock;
+pub mod config;
+mod demo;
+pub mod plugins;
+mod shard_task;
+pub mod stream_task;
+pub mod supervisor;
+pub mod trigger;
+pub mod workload;

@@ -1,0 +1,109 @@
+//! The plugins of a config: loaded once for each source, pinned where the config pins them, probed for every trigger.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tripline_bundled as bundled;
+use tripline_core::delivery::Origin;
+use tripline_core::name::TriggerName;
+use tripline_core::port::Grants;
+use tripline_core::signal::Signals;
+use tripline_runtime::{Capability, Engine, Plugin, PluginSource, TriggerContext};
+
+use crate::clock;
+use crate::config::{Config, GrantsConfig, PluginRef, TriggerConfig};
+
+/// Each trigger's plugin; where it cannot be used, why.
+pub type Loaded = BTreeMap<TriggerName, Result<Plugin, String>>;
+
+/// Loads every plugin that some trigger names: each source once, one after the other, since compiling takes all cores anyway.
+pub async fn load(config: &Config, engine: &Engine) -> Loaded {
+    let mut by_source: BTreeMap<PluginSource, Result<Plugin, String>> = BTreeMap::new();
+    let mut loaded = Loaded::new();
+    for trigger in config.triggers.values() {
+        let source = source(&trigger.plugin);
+        let plugin = match source {
+            Err(reason) => Err(reason),
+            Ok(source) => {
+                if !by_source.contains_key(&source) {
+                    let plugin = source.load(engine).await.map_err(|error| error.to_string());
+                    by_source.insert(source.clone(), plugin);
+                }
+                by_source[&source].clone()
+            }
+        };
+        let plugin = plugin.and_then(|plugin| check_pin(trigger, plugin));
+        loaded.insert(trigger.name.clone(), plugin.map_err(|reason| fault(trigger, &reason)));
+    }
+    loaded
+}
+
+pub fn source(plugin: &PluginRef) -> Result<PluginSource, String> {
+    match plugin {
+        PluginRef::File(path) => Ok(PluginSource::File(path.clone())),
+        PluginRef::Bundled(name) => {
+            let found = bundled::plugin(name).ok_or_else(|| format!("this host comes without a plugin `{name}`"))?;
+            Ok(PluginSource::Bundled { name: found.name, bytes: found.bytes })
+        }
+    }
+}
+
+fn check_pin(trigger: &TriggerConfig, plugin: Plugin) -> Result<Plugin, String> {
+    match &trigger.sha256 {
+        Some(pinned) if pinned != plugin.version().as_str() => Err(format!(
+            "its sha256 is {}, and the config pins {pinned}: put the pinned version there, or change `sha256`",
+            plugin.version()
+        )),
+        _ => Ok(plugin),
+    }
+}
+
+/// Calls the plugin with an empty batch, with the trigger's settings: nothing that it does then has an effect.
+pub async fn probe(trigger: &TriggerConfig, plugin: &Plugin, origin: &Arc<Origin>, context: &TriggerContext) -> Result<(), String> {
+    plugin
+        .probe(origin, context)
+        .await
+        .map_err(|reason| fault(trigger, &format!("its probe failed: {reason}")))
+}
+
+/// A context in which nothing can be reached: enough for a probe where nothing is connected.
+pub fn unconnected(trigger: &TriggerConfig, signals: Arc<dyn Signals>) -> TriggerContext {
+    context(trigger, Grants { counters: trigger.grants.counters, ..Grants::default() }, signals)
+}
+
+pub fn context(trigger: &TriggerConfig, grants: Grants, signals: Arc<dyn Signals>) -> TriggerContext {
+    TriggerContext {
+        trigger: trigger.name.clone(),
+        grants,
+        settings: trigger.settings.clone(),
+        limits: trigger.limits,
+        signals,
+        clock: clock::shared(),
+    }
+}
+
+/// What the plugin asks for and whether the trigger is granted it.
+pub fn asked_and_granted(plugin: &Plugin, grants: &GrantsConfig) -> Vec<(Capability, bool)> {
+    plugin
+        .asks_for()
+        .into_iter()
+        .map(|capability| (capability, is_granted(capability, grants)))
+        .collect()
+}
+
+fn is_granted(capability: Capability, grants: &GrantsConfig) -> bool {
+    match capability {
+        Capability::Counters => grants.counters,
+        Capability::State => grants.state,
+        Capability::Tables => !grants.tables.is_empty(),
+        Capability::Mailer => !grants.mailers.is_empty(),
+    }
+}
+
+fn fault(trigger: &TriggerConfig, reason: &str) -> String {
+    let plugin = match &trigger.plugin {
+        PluginRef::Bundled(name) => format!("bundled:{name}"),
+        PluginRef::File(path) => path.display().to_string(),
+    };
+    format!("triggers.{}: plugin `{plugin}`: {reason}", trigger.name)
+}

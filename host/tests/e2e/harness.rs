@@ -1,0 +1,217 @@
+//! A directory with a config, the binary as a child process, and what it serves.
+//!
+//! Always holds: whatever was started is stopped when its handle is dropped; servers listen on free ports of 127.0.0.1.
+
+use std::cell::RefCell;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use tripline::aws::Aws;
+use tripline::config::Config;
+use tripline::workload::{self, DATA_DIR, Findings, MAIL_DIR, Tables, Verifier};
+use tripline_local::{Region, RegionConfig};
+
+/// Nothing here takes longer, on the slowest machine.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+const STALLED_AFTER: Duration = Duration::from_secs(60);
+
+pub fn tripline() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
+    command.env("TRIPLINE_LOG", "info,tripline=debug");
+    for name in ["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// A config directory and the endpoints that it names.
+pub struct Place {
+    pub dir: TempDir,
+    pub tables: Tables,
+    _regions: Vec<Region>,
+}
+
+impl Place {
+    /// On two embedded regions, which live in this process: killing the host leaves them alone.
+    pub async fn embedded() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let region = |name: &str| Region::start(RegionConfig::new(name, dir.path().join("regions"))).unwrap();
+        let regions = vec![region("eu-west-1"), region("us-east-1")];
+        let (home, away) = (regions[0].endpoint(), regions[1].endpoint());
+        Self::at(dir, &home, &away, regions).await
+    }
+
+    pub async fn on(home: &str, away: &str) -> Self {
+        Self::at(tempfile::tempdir().unwrap(), home, away, Vec::new()).await
+    }
+
+    async fn at(dir: TempDir, home: &str, away: &str, regions: Vec<Region>) -> Self {
+        for (name, text) in workload::config_files("127.0.0.1:0", home, away) {
+            std::fs::write(dir.path().join(name), text).unwrap();
+        }
+        let config = Config::load(&dir.path().join("tripline.toml"), &|_| None).unwrap();
+        let tables = Tables::connect(&config).await.unwrap();
+        tables.create().await.unwrap();
+        Self { dir, tables, _regions: regions }
+    }
+
+    pub fn config_file(&self) -> PathBuf {
+        self.dir.path().join("tripline.toml")
+    }
+
+    pub fn data_dir(&self) -> PathBuf {
+        self.dir.path().join(DATA_DIR)
+    }
+
+    /// Changes the config's text; what is to be replaced must be there.
+    pub fn edit(&self, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.config_file()).unwrap();
+        assert!(text.contains(from), "the config has no `{from}`");
+        std::fs::write(self.config_file(), text.replace(from, to)).unwrap();
+    }
+
+    pub fn start(&self) -> Host {
+        Host::start(&self.config_file())
+    }
+
+    /// What differs once nothing moves any more.
+    pub async fn verify(&self) -> Findings {
+        let (data_dir, mail_dir) = (self.data_dir(), self.dir.path().join(MAIL_DIR));
+        let verifier = Verifier { tables: &self.tables, data_dir: &data_dir, mail_dir: &mail_dir };
+        verifier.wait(STALLED_AFTER).await.unwrap()
+    }
+
+    pub async fn client(&self, stream: &str) -> aws_sdk_dynamodb::Client {
+        let config = Config::load(&self.config_file(), &|_| None).unwrap();
+        aws_sdk_dynamodb::Client::new(&Aws::new().config(&config.streams[&stream.into()].connection).await)
+    }
+}
+
+/// `tripline run`, as a process.
+pub struct Host {
+    child: Child,
+    pub address: String,
+    log: Receiver<String>,
+    /// Log lines that were taken from `log` for one trigger and may be another's.
+    kept: RefCell<Vec<String>>,
+}
+
+impl Host {
+    /// Returns once it says that it runs.
+    pub fn start(config: &Path) -> Self {
+        let mut child = tripline()
+            .args(["run", "--log-format", "json", "-c"])
+            .arg(config)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = child.stderr.take().unwrap();
+        // Bounded: a host that floods its log waits for this reader, which drops what nobody asks for.
+        let (lines, log) = sync_channel(10_000);
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                let _ = lines.try_send(line);
+            }
+        });
+        let mut host = Self { child, address: String::new(), log, kept: RefCell::default() };
+        let running = host.wait_for_log("running");
+        let url = running["metrics"].as_str().unwrap();
+        host.address = url.trim_start_matches("http://").trim_end_matches("/metrics").to_owned();
+        host
+    }
+
+    /// The next log line with this message.
+    pub fn wait_for_log(&self, message: &str) -> serde_json::Value {
+        let deadline = Instant::now() + PATIENCE;
+        let mut seen = Vec::new();
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok(line) = self.log.recv_timeout(left) else {
+                panic!("the host never logged `{message}`; it said:\n{}", seen.join("\n"));
+            };
+            if let Ok(event) = serde_json::from_str::<serde_json::Value>(&line)
+                && event["message"].as_str() == Some(message)
+            {
+                return event;
+            }
+            seen.push(line);
+        }
+    }
+
+    /// SIGKILL: no chance to finish anything.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM; says whether it exited with 0.
+    pub fn stop(mut self) -> bool {
+        let terminated = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        assert!(terminated.success());
+        self.child.wait().unwrap().success()
+    }
+
+    /// GET; the status and the body.
+    pub fn get(&self, path: &str) -> (u16, String) {
+        use std::io::{Read, Write};
+        let mut stream = std::net::TcpStream::connect(&self.address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        let body = answer.split_once("\r\n\r\n").unwrap().1.to_owned();
+        (status, body)
+    }
+
+    /// The sum of a metric's samples whose labels contain `labels`.
+    pub fn metric(&self, name: &str, labels: &str) -> f64 {
+        let (status, body) = self.get("/metrics");
+        assert_eq!(status, 200);
+        let samples = body
+            .lines()
+            .filter(|line| line.starts_with(&format!("{name}{{")) || line.starts_with(&format!("{name} ")));
+        let values = samples
+            .filter(|line| line.contains(labels))
+            .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap());
+        values.sum()
+    }
+
+    /// What the plugin of this trigger has logged so far, and was not asked for before.
+    pub fn guest_logs(&self, trigger: &str) -> String {
+        let lines: Vec<String> = self.log.try_iter().collect();
+        let mut kept = self.kept.borrow_mut();
+        kept.extend(lines);
+        let of_trigger = kept.iter().filter(|line| {
+            serde_json::from_str::<serde_json::Value>(line).is_ok_and(|event| event["trigger"] == trigger && event["version"].is_string())
+        });
+        of_trigger.cloned().collect::<Vec<_>>().join("\n")
+    }
+
+    /// Waits until `done` holds.
+    pub async fn until(&self, what: &str, done: impl Fn(&Self) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !done(self) {
+            assert!(Instant::now() < deadline, "waited in vain until {what}; metrics:\n{}", self.get("/metrics").1);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[track_caller]
+pub fn assert_clean(findings: &Findings) {
+    assert!(findings.are_clean(), "{findings:#?}");
+    assert!(findings.mails_expected > 0, "the traffic had nobody sign up: {findings:?}");
+}
