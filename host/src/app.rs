@@ -29,8 +29,14 @@ use crate::stream_task::Stream;
 use crate::supervisor::{Kind, Supervisor};
 use crate::trigger::Trigger;
 
-/// A stream without an answered poll, or a trigger without an acknowledgement, for so long is not ready.
+/// A stream without an answered poll, or a trigger without an acknowledgement, for so long is not ready; longer where a trigger may take
+/// longer over one batch and the wait after it.
 const STALLED_AFTER: Duration = Duration::from_secs(60);
+
+fn stalled_after(config: &Config) -> Duration {
+    let slowest = config.triggers.values().map(|trigger| trigger.limits.time_max + trigger.policy.backoff.max).max();
+    slowest.unwrap_or_default().max(STALLED_AFTER)
+}
 
 /// Everything that kept the host from starting, each with its remedy.
 #[derive(Debug)]
@@ -65,7 +71,7 @@ struct Base {
 
 impl App {
     pub async fn build(config: &Config) -> Result<Self, StartError> {
-        let health = Health::new(clock::shared(), STALLED_AFTER);
+        let health = Health::new(clock::shared(), stalled_after(config));
         let telemetry = Telemetry::new(health.clone());
         let signals: Arc<dyn Signals> = telemetry.clone();
         let one = |error: &dyn fmt::Display| StartError(vec![error.to_string()]);
@@ -75,16 +81,18 @@ impl App {
         let admin = base.admin(config).await.map_err(|error| one(&error))?;
 
         let mut faults = Vec::new();
-        let targets = base.targets(config, &mut faults).await;
-        let mailers = mailers(config, &mut faults);
-        let sources = base.sources(config, &mut faults).await;
-        let triggers = base.triggers(config, &targets, &mailers, &sources, &mut faults).await;
+        let places = Places {
+            targets: base.targets(config, &mut faults).await,
+            mailers: mailers(config, &mut faults),
+            sources: base.sources(config, &mut faults).await,
+        };
+        let triggers = base.triggers(config, &places, &mut faults).await;
         if !faults.is_empty() {
             return Err(StartError(faults));
         }
-        let files = base.files(config, &triggers, &sources);
-        let sender = base.sender(mailers);
-        let streams = base.streams(config, triggers, sources);
+        let files = base.files(config, &triggers, &places.sources);
+        let sender = base.sender(places.mailers);
+        let streams = base.streams(config, triggers, places.sources);
         Ok(Self { streams, files, sender, admin, store: base.store, threads, drain_max: config.host.drain_max })
     }
 
@@ -111,7 +119,10 @@ impl App {
             });
         }
         let stopped = stop.clone();
-        supervisor.spawn(Kind::Mail, async move { Ok(self.sender.run(stopped.cancelled_owned()).await) });
+        supervisor.spawn(Kind::Mail, async move {
+            self.sender.run(stopped.cancelled_owned()).await;
+            Ok(())
+        });
         let stopped = stop.clone();
         supervisor.spawn(Kind::Admin, async move { Ok(self.admin.run(stopped.cancelled_owned()).await?) });
         supervisor.spawn(Kind::Store, async move { Ok(self.threads.run().await?) });
@@ -124,6 +135,13 @@ impl App {
 type Targets = BTreeMap<Box<str>, Arc<Target>>;
 type Mailers = BTreeMap<Box<str>, Arc<Mailer>>;
 type Sources = BTreeMap<StreamName, (Arc<dyn StreamSource>, StreamInfo)>;
+
+/// What the config names outside this process, reached.
+struct Places {
+    targets: Targets,
+    mailers: Mailers,
+    sources: Sources,
+}
 
 impl Base {
     async fn admin(&self, config: &Config) -> Result<BoundAdmin> {
@@ -174,14 +192,7 @@ impl Base {
         Arc::new(Source::new(&aws, config))
     }
 
-    async fn triggers(
-        &self,
-        config: &Config,
-        targets: &Targets,
-        mailers: &Mailers,
-        sources: &Sources,
-        faults: &mut Vec<String>,
-    ) -> Vec<Arc<Trigger>> {
+    async fn triggers(&self, config: &Config, places: &Places, faults: &mut Vec<String>) -> Vec<Arc<Trigger>> {
         let engine = match Engine::new(engine_config(config)) {
             Ok(engine) => engine,
             Err(error) => {
@@ -192,7 +203,7 @@ impl Base {
         let mut triggers = Vec::new();
         for (name, plugin) in plugins::load(config, &engine).await {
             let trigger = &config.triggers[&name];
-            let info = sources.get(&trigger.stream).map(|(_, info)| info);
+            let info = places.sources.get(&trigger.stream).map(|(_, info)| info);
             let plugin = match plugin {
                 Ok(plugin) => plugin,
                 Err(fault) => {
@@ -202,7 +213,7 @@ impl Base {
             };
             // Its stream's fault is said already.
             let Some(info) = info else { continue };
-            let trigger = Arc::new(self.trigger(trigger, targets, mailers, Slot::new(plugin.clone())));
+            let trigger = Arc::new(self.trigger(trigger, places, Slot::new(plugin.clone())));
             faults.extend(trigger.wants_more_than(info));
             let probed = plugins::probe(&config.triggers[&name], &plugin, &trigger.origin(info), &trigger.context).await;
             faults.extend(probed.err());
@@ -211,15 +222,14 @@ impl Base {
         triggers
     }
 
-    fn trigger(&self, config: &TriggerConfig, targets: &Targets, mailers: &Mailers, slot: Slot) -> Trigger {
-        let granted = |names: &[Box<str>]| names.to_vec().into_iter();
-        let table = |name: Box<str>| targets.get(&name).map(|target| (name, target.clone() as Arc<dyn TableTarget>));
-        let mailer = |name: Box<str>| mailers.get(&name).map(|mailer| (name, mailer.clone() as Arc<dyn Mailbox>));
+    fn trigger(&self, config: &TriggerConfig, places: &Places, slot: Slot) -> Trigger {
+        let table = |name: &str| places.targets.get(name).map(|target| (name.into(), target.clone() as Arc<dyn TableTarget>));
+        let mailer = |name: &str| places.mailers.get(name).map(|mailer| (name.into(), mailer.clone() as Arc<dyn Mailbox>));
         let grants = Grants {
             counters: config.grants.counters,
             state: config.grants.state.then(|| Arc::new(self.store.clone()) as _),
-            tables: granted(&config.grants.tables).filter_map(table).collect(),
-            mailers: granted(&config.grants.mailers).filter_map(mailer).collect(),
+            tables: config.grants.tables.iter().filter_map(|name| table(name)).collect(),
+            mailers: config.grants.mailers.iter().filter_map(|name| mailer(name)).collect(),
         };
         Trigger {
             name: config.name.clone(),

@@ -5,9 +5,13 @@ use std::sync::Arc;
 
 use tripline_bundled as bundled;
 use tripline_core::delivery::Origin;
+use tripline_core::effect::Mail;
 use tripline_core::name::TriggerName;
-use tripline_core::port::Grants;
+use tripline_core::port::{
+    BoxFuture, Grants, MailDraft, MailOrigin, Mailbox, StateReader, StoreError, TableTarget, TableWrite, WriteError,
+};
 use tripline_core::signal::Signals;
+use tripline_core::time::Timestamp;
 use tripline_runtime::{Capability, Engine, Plugin, PluginSource, TriggerContext};
 
 use crate::clock;
@@ -66,9 +70,39 @@ pub async fn probe(trigger: &TriggerConfig, plugin: &Plugin, origin: &Arc<Origin
         .map_err(|reason| fault(trigger, &format!("its probe failed: {reason}")))
 }
 
-/// A context in which nothing can be reached: enough for a probe where nothing is connected.
+/// A context in which nothing is connected, and state is empty: enough for a probe.
 pub fn unconnected(trigger: &TriggerConfig, signals: Arc<dyn Signals>) -> TriggerContext {
-    context(trigger, Grants { counters: trigger.grants.counters, ..Grants::default() }, signals)
+    let table = |name: &str| (name.into(), Arc::new(Unconnected) as Arc<dyn TableTarget>);
+    let mailer = |name: &str| (name.into(), Arc::new(Unconnected) as Arc<dyn Mailbox>);
+    let grants = Grants {
+        counters: trigger.grants.counters,
+        state: trigger.grants.state.then(|| Arc::new(Unconnected) as Arc<dyn StateReader>),
+        tables: trigger.grants.tables.iter().map(|name| table(name)).collect(),
+        mailers: trigger.grants.mailers.iter().map(|name| mailer(name)).collect(),
+    };
+    context(trigger, grants, signals)
+}
+
+/// Granted, and leading nowhere: a probe reads no state that was written, and writes and mails nothing.
+struct Unconnected;
+
+impl TableTarget for Unconnected {
+    fn write(&self, writes: Vec<TableWrite>) -> BoxFuture<'_, Vec<Result<(), WriteError>>> {
+        let refused = || Err(WriteError::Unavailable("nothing is connected while a plugin is checked".to_owned()));
+        Box::pin(async move { writes.iter().map(|_| refused()).collect() })
+    }
+}
+
+impl Mailbox for Unconnected {
+    fn accept(&self, _: MailDraft, _: &MailOrigin<'_>) -> Result<Mail, String> {
+        Err("nothing is sent while a plugin is checked".to_owned())
+    }
+}
+
+impl StateReader for Unconnected {
+    fn get<'a>(&'a self, _: &'a TriggerName, keys: Vec<Box<str>>, _: Timestamp) -> BoxFuture<'a, Result<Vec<Option<Vec<u8>>>, StoreError>> {
+        Box::pin(async move { Ok(vec![None; keys.len()]) })
+    }
 }
 
 pub fn context(trigger: &TriggerConfig, grants: Grants, signals: Arc<dyn Signals>) -> TriggerContext {

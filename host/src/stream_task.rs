@@ -71,7 +71,7 @@ impl Stream {
                 follower.finished_before(shard);
             }
         }
-        let mut shards: JoinSet<Ended> = JoinSet::new();
+        let mut shards = Shards { stream: self.clone(), info, checkpoints, stop, tasks: JoinSet::new() };
         loop {
             let wait = match follower.next(clock::now()) {
                 Step::Describe => {
@@ -86,9 +86,7 @@ impl Stream {
                     continue;
                 }
                 Step::Start(ready) => {
-                    for shard in ready {
-                        self.start(info, shard, &checkpoints, &mut shards, stop);
-                    }
+                    ready.into_iter().for_each(|shard| shards.start(shard));
                     continue;
                 }
                 Step::Exhausted => {
@@ -102,12 +100,14 @@ impl Stream {
                 Step::Busy => Duration::from_secs(1),
             };
             tokio::select! {
-                Some(ended) = shards.join_next() => self.note_end(&mut follower, ended.context("a shard's task broke down")?)?,
+                Some(ended) = shards.tasks.join_next() => {
+                    self.note_end(&mut follower, ended.context("a shard's task broke down")?)?;
+                }
                 () = tokio::time::sleep(wait) => {}
                 () = stop.cancelled() => break,
             }
         }
-        while let Some(ended) = shards.join_next().await {
+        while let Some(ended) = shards.tasks.join_next().await {
             ended.context("a shard's task broke down")?.1?;
         }
         Ok(None)
@@ -119,21 +119,6 @@ impl Stream {
             follower.ended(clock::now(), &shard);
         }
         Ok(())
-    }
-
-    fn start(
-        self: &Arc<Self>,
-        info: &StreamInfo,
-        shard: ShardId,
-        checkpoints: &Checkpoints,
-        shards: &mut JoinSet<Ended>,
-        stop: &CancellationToken,
-    ) {
-        self.signals.emit(Signal::ShardOpened { stream: &self.name, shard: &shard });
-        let consumer = self.consumer(info, &shard, checkpoints.get(&shard));
-        let task = Shard { stream: self.clone(), arn: info.arn.clone(), id: shard.clone(), triggers: self.triggers.clone().into() };
-        let stop = stop.clone();
-        shards.spawn(async move { (shard, task.run(consumer, stop).await) });
     }
 
     /// The shard's machine: one reader from the lowest of the triggers' cursors, and a lane for each trigger.
@@ -184,6 +169,28 @@ impl Stream {
             }
         }
         None
+    }
+}
+
+/// The tasks of one stream's shards.
+struct Shards<'a> {
+    stream: Arc<Stream>,
+    info: &'a StreamInfo,
+    /// As they were when the stream was found.
+    checkpoints: Checkpoints,
+    stop: &'a CancellationToken,
+    tasks: JoinSet<Ended>,
+}
+
+impl Shards<'_> {
+    fn start(&mut self, shard: ShardId) {
+        let stream = &self.stream;
+        stream.signals.emit(Signal::ShardOpened { stream: &stream.name, shard: &shard });
+        let consumer = stream.consumer(self.info, &shard, self.checkpoints.get(&shard));
+        let task =
+            Shard { stream: stream.clone(), arn: self.info.arn.clone(), id: shard.clone(), triggers: stream.triggers.clone().into() };
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move { (shard, task.run(consumer, stop).await) });
     }
 }
 

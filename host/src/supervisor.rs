@@ -52,6 +52,8 @@ impl Supervisor {
     /// Runs until `stop`, then until every task has ended or `drain_max` is over; what still runs then is dropped, uncommitted.
     pub async fn run(mut self, drain_max: Duration) -> Result<()> {
         let early = tokio::select! {
+            // First, since a task may end of it at once.
+            biased;
             () = self.stop.cancelled() => None,
             ended = self.tasks.join_next() => ended,
         };

@@ -164,7 +164,12 @@ impl Inner {
                 self.speak(Component::Stream(stream.clone()), State::Ready);
             }
             Signal::WindowFull { stream, .. } => self.polling(stream, now).window_full = true,
-            Signal::PollFailed { stream, reason, .. } => self.polling(stream, now).failure = Some(reason.into()),
+            Signal::PollFailed { stream, reason, .. } => {
+                let polling = self.polling(stream, now);
+                polling.failure = Some(reason.into());
+                // The reader asked again: it waits for the window no more.
+                polling.window_full = false;
+            }
             Signal::PluginServes { trigger, .. } => {
                 self.waiting(trigger, now);
                 self.speak(Component::Trigger(trigger.clone()), State::Ready);

@@ -23,19 +23,35 @@ pub enum DecimalError {
 const SCALE_MAX: i64 = 130 + 38;
 const DIGITS_MAX: u64 = 300;
 const TEXT_MAX: usize = 320;
+/// A sum of such numbers, written plainly: it has a few digits more than its longest term in front, and all of its places behind.
+const SUM_TEXT_MAX: usize = 1024;
 
 impl Decimal {
+    /// One number of a guest's.
     pub fn parse(text: &str) -> Result<Self, DecimalError> {
+        let value = Self::parse_within(text, TEXT_MAX)?;
+        let scale = value.0.fractional_digit_count();
+        if !(-SCALE_MAX..=SCALE_MAX).contains(&scale) || value.0.digits() > DIGITS_MAX {
+            return Err(DecimalError::OutOfRange(text.chars().take(64).collect()));
+        }
+        Ok(value)
+    }
+
+    /// A sum as `Display` wrote it: whatever numbers it was made of, it can be read back.
+    pub fn parse_sum(text: &str) -> Result<Self, DecimalError> {
+        if text.contains(['e', 'E']) {
+            return Err(DecimalError::NotADecimal(text.chars().take(64).collect()));
+        }
+        Self::parse_within(text, SUM_TEXT_MAX)
+    }
+
+    fn parse_within(text: &str, text_max: usize) -> Result<Self, DecimalError> {
         let shown = || text.chars().take(64).collect::<String>();
         let plain = text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E'));
-        if text.is_empty() || text.len() > TEXT_MAX || !plain {
+        if text.is_empty() || text.len() > text_max || !plain {
             return Err(DecimalError::NotADecimal(shown()));
         }
         let value = BigDecimal::from_str(text).map_err(|_| DecimalError::NotADecimal(shown()))?;
-        let scale = value.fractional_digit_count();
-        if !(-SCALE_MAX..=SCALE_MAX).contains(&scale) || value.digits() > DIGITS_MAX {
-            return Err(DecimalError::OutOfRange(shown()));
-        }
         Ok(Self(value))
     }
 
@@ -91,6 +107,16 @@ mod tests {
         check_sum(&["1e-130", "1"], &format!("1.{}1", "0".repeat(129)));
         check_sum(&["9.9E+125", "-9.9E+125", "0.01"], "0.01");
         check_sum(&["1200"], "1200");
+    }
+
+    #[test]
+    fn the_widest_sums_can_be_read_back() {
+        let large = Decimal::parse(&format!("{}e168", "9".repeat(300))).unwrap();
+        let mut sum = Decimal::parse(&format!("{}e-168", "9".repeat(300))).unwrap();
+        for _ in 0..1000 {
+            sum += &large;
+        }
+        assert_eq!(Decimal::parse_sum(&sum.to_string()), Ok(sum));
     }
 
     #[test]

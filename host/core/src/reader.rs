@@ -61,6 +61,8 @@ pub enum Note {
     /// Changes after this one may be lost; none: nothing had been read.
     Gap {
         after: Option<SequenceNumber>,
+        result: PollResult,
+        reason: String,
     },
     Failed {
         result: PollResult,
@@ -83,7 +85,13 @@ pub struct Reader {
     not_before: Timestamp,
     idle: Duration,
     failures: u32,
+    /// Answers in a row that the shard is gone.
+    gone: u32,
 }
+
+/// An end that the stream did not say is durable for every trigger, and endpoints that restart, or lag behind their own DescribeStream, say "not
+/// found" of shards that are there: so many answers in a row, some twenty seconds of back-off, it takes to believe it.
+const GONE_MIN: u32 = 7;
 
 impl Reader {
     /// `seed` spreads the back-off of many readers.
@@ -103,6 +111,7 @@ impl Reader {
             not_before: Timestamp::default(),
             idle: pace.idle_first,
             failures: 0,
+            gone: 0,
         }
     }
 
@@ -151,6 +160,7 @@ impl Reader {
             Err(error) => return Some(self.failed(now, &error)),
         };
         self.failures = 0;
+        self.gone = 0;
         // From the horizon, a page may begin with what is known already.
         if let Some(last) = &self.last_read {
             page.changes.retain(|change| change.sequence_number > *last);
@@ -179,10 +189,14 @@ impl Reader {
         self.not_before = now + self.pace.backoff.delay(self.failures, &mut self.random);
         match error {
             ReadError::Throttled(_) => return failure(PollResult::Throttled, error),
+            ReadError::Gone(_) => self.gone += 1,
+            _ => self.gone = 0,
+        }
+        match error {
             ReadError::Trimmed(_) if self.start != Position::TrimHorizon || self.iterator.is_some() && self.last_read.is_some() => {
                 self.iterator = None;
                 self.start = Position::TrimHorizon;
-                return Note::Gap { after: self.last_read.clone() };
+                return self.gap(PollResult::Trimmed, error);
             }
             // The horizon moved while the first page was asked for: nothing that was there at the start is skipped unseen.
             ReadError::Trimmed(_) => {
@@ -190,11 +204,11 @@ impl Reader {
                 return failure(PollResult::Trimmed, error);
             }
             // Whatever it still held is lost; that it held nothing cannot be known.
-            ReadError::Gone(_) => {
+            ReadError::Gone(_) if self.gone >= GONE_MIN => {
                 self.ended = true;
-                return Note::Gap { after: self.last_read.clone() };
+                return self.gap(PollResult::Gone, error);
             }
-            ReadError::IteratorExpired | ReadError::Unavailable(_) | ReadError::Refused(_) => {}
+            _ => {}
         }
         self.iterator = None;
         if let Some(last) = &self.last_read {
@@ -203,8 +217,15 @@ impl Reader {
         match error {
             ReadError::IteratorExpired => failure(PollResult::Expired, error),
             ReadError::Refused(_) => failure(PollResult::Refused, error),
+            ReadError::Gone(_) => failure(PollResult::Gone, error),
             _ => failure(PollResult::Unavailable, error),
         }
+    }
+}
+
+impl Reader {
+    fn gap(&self, result: PollResult, error: &ReadError) -> Note {
+        Note::Gap { after: self.last_read.clone(), result, reason: error.to_string() }
     }
 }
 

@@ -199,7 +199,9 @@ impl ShardConsumer {
     fn tell(&self, note: Option<Note>) {
         match note {
             None => {}
-            Some(Note::Gap { after }) => {
+            Some(Note::Gap { after, result, reason }) => {
+                self.signals
+                    .emit(Signal::PollFailed { stream: &self.stream, shard: &self.shard, result, reason: &reason });
                 self.signals.emit(Signal::Gap { stream: &self.stream, shard: &self.shard, after: after.as_ref() });
             }
             Some(Note::Failed { result, reason }) => {

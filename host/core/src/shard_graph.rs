@@ -85,10 +85,10 @@ impl ShardGraph {
         }
     }
 
-    /// Whether a shard ended whose children are not known yet: ask again soon.
+    /// Whether a shard ended whose children are not known yet, or there are no shards yet: ask again soon.
     pub fn wants_children(&self) -> bool {
         let parents: BTreeSet<_> = self.shards.values().filter_map(|node| node.parent.as_ref()).collect();
-        self.shards.iter().any(|(id, node)| node.state == State::Ended && !parents.contains(id))
+        self.shards.is_empty() || self.shards.iter().any(|(id, node)| node.state == State::Ended && !parents.contains(id))
     }
 
     /// Whether some shard waits for a parent that the last answer left out: ask again soon, to believe it or not.
@@ -96,9 +96,9 @@ impl ShardGraph {
         self.shards.values().any(|node| node.state == State::Waiting && node.orphaned == 1)
     }
 
-    /// Whether there are shards and all of them have ended, as after the stream was disabled.
+    /// Whether all shards have ended, as after the stream was disabled, or there are none, as once they have aged out.
     pub fn all_ended(&self) -> bool {
-        !self.shards.is_empty() && self.shards.values().all(|node| node.state == State::Ended)
+        self.shards.values().all(|node| node.state == State::Ended)
     }
 
     fn parent_is_done(&self, node: &Node) -> bool {
@@ -204,8 +204,9 @@ mod tests {
     #[test]
     fn says_when_children_are_missing_and_when_all_is_read() {
         let mut graph = ShardGraph::default();
-        assert!(!graph.all_ended());
+        assert!(graph.wants_children() && graph.all_ended());
         graph.observe(&answer("a"));
+        assert!(!graph.wants_children() && !graph.all_ended());
         graph.end(&"a".into());
         assert!(graph.wants_children() && graph.all_ended());
         graph.observe(&answer("a>b"));

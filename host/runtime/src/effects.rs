@@ -98,7 +98,8 @@ impl Effects {
         }
         Ok(Written::Value(match &effect.mutation {
             Mutation::SetState { value, expires_ms, .. } => {
-                let expired = expires_ms.is_some_and(|at| at <= now.as_ms());
+                // As the store has it: alive at the very millisecond.
+                let expired = expires_ms.is_some_and(|at| at < now.as_ms());
                 (!expired).then(|| value.clone())
             }
             _ => None,

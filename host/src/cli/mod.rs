@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
-pub(crate) use run::stop_signal;
+pub(crate) use run::StopSignals;
 
 use crate::config::Config;
 use crate::demo;

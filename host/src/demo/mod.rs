@@ -17,7 +17,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::cli::{Quiet, output, stop_signal};
+use crate::cli::{Quiet, StopSignals, output};
 use crate::config::Config;
 use crate::workload::{Findings, Tables, Traffic, Verifier, glance};
 
@@ -83,7 +83,7 @@ async fn once(options: &Options, place: &Place, tables: &Tables) -> Result<()> {
         .write(tables, options.records, |written| bar.set_position(written))
         .await?;
     bar.set_message("written; waiting until all are handled");
-    let verifier = Verifier { tables, data_dir: &place.data_dir(), mail_dir: &place.mail_dir() };
+    let verifier = Verifier { tables, data_dir: &place.data_dir(), mail_dir: Some(&place.mail_dir()) };
     let findings = verifier.wait(STALLED_AFTER).await?;
     bar.finish_and_clear();
     let summary = Summary::new(options.records, begun.elapsed(), &findings);
@@ -105,11 +105,11 @@ async fn live(options: &Options, place: &Place, tables: &Tables, address: Socket
     place.keep();
     output::line(&place.guide(address))?;
     let mut traffic = Traffic::new(options.seed);
-    let mut stopped = std::pin::pin!(stop_signal()?);
+    let mut signals = StopSignals::listen()?;
     let mut next_report = Instant::now() + LIVE_REPORT;
     loop {
         tokio::select! {
-            () = &mut stopped => return output::line(&format!("stopped; {} keeps tables, mails and counters", place.dir().display())),
+            () = signals.next() => return output::line(&format!("stopped; {} keeps tables, mails and counters", place.dir().display())),
             () = tokio::time::sleep(LIVE_PAUSE) => {}
         }
         traffic.step(tables).await?;

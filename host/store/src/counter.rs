@@ -92,7 +92,7 @@ pub(crate) fn load(connection: &Connection, (trigger, counter): &CounterId) -> r
 /// `value` plus `delta`, if the sum can be read back.
 pub(crate) fn sum((trigger, counter): &CounterId, value: &Decimal, delta: &Decimal) -> Result<Decimal, WriteError> {
     let sum = value + delta;
-    match Decimal::parse(&sum.to_string()) {
+    match Decimal::parse_sum(&sum.to_string()) {
         Ok(_) => Ok(sum),
         Err(error) => Err(WriteError::Refused(format!("trigger {trigger}, counter {counter}: the sum does not fit: {error}"))),
     }
@@ -108,7 +108,7 @@ pub(crate) fn save(connection: &Connection, (trigger, counter): &CounterId, valu
 }
 
 fn value(text: &str) -> rusqlite::Result<Decimal> {
-    Decimal::parse(text).map_err(|error| unreadable("value", error))
+    Decimal::parse_sum(text).map_err(|error| unreadable("value", error))
 }
 
 pub(crate) fn list(connection: &Connection) -> rusqlite::Result<Vec<CounterRow>> {

@@ -42,6 +42,8 @@ struct Group {
     commits: usize,
     requests: usize,
     mutations: usize,
+    /// Why commits of this group were refused, each alone.
+    refused: Vec<String>,
 }
 
 impl Group {
@@ -77,6 +79,9 @@ impl Writer {
             }
             Ok(())
         });
+        for reason in group.refused.drain(..) {
+            self.signals.emit(Signal::CommitFailed { reason: &reason });
+        }
         match result {
             Ok(mails) => {
                 if group.commits > 0 {
@@ -126,7 +131,8 @@ fn apply(ledger: &mut Ledger, request: Request, group: &mut Group) -> rusqlite::
             Ok(())
         }
         Err(WriteError::Refused(reason)) => {
-            let _ = reply.send(Err(StoreError(reason)));
+            let _ = reply.send(Err(StoreError(reason.clone())));
+            group.refused.push(reason);
             Ok(())
         }
         Err(WriteError::Sqlite(error)) => {

@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -16,10 +17,10 @@ use tripline::workload::{self, DATA_DIR, Findings, MAIL_DIR, Tables, Verifier};
 use tripline_local::{Region, RegionConfig};
 
 /// Nothing here takes longer, on the slowest machine.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 const STALLED_AFTER: Duration = Duration::from_secs(60);
 
-pub fn tripline() -> Command {
+pub(crate) fn tripline() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
     command.env("TRIPLINE_LOG", "info,tripline=debug");
     for name in ["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
@@ -29,15 +30,15 @@ pub fn tripline() -> Command {
 }
 
 /// A config directory and the endpoints that it names.
-pub struct Place {
-    pub dir: TempDir,
-    pub tables: Tables,
+pub(crate) struct Place {
+    pub(crate) dir: TempDir,
+    pub(crate) tables: Tables,
     _regions: Vec<Region>,
 }
 
 impl Place {
     /// On two embedded regions, which live in this process: killing the host leaves them alone.
-    pub async fn embedded() -> Self {
+    pub(crate) async fn embedded() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let region = |name: &str| Region::start(RegionConfig::new(name, dir.path().join("regions"))).unwrap();
         let regions = vec![region("eu-west-1"), region("us-east-1")];
@@ -45,7 +46,7 @@ impl Place {
         Self::at(dir, &home, &away, regions).await
     }
 
-    pub async fn on(home: &str, away: &str) -> Self {
+    pub(crate) async fn on(home: &str, away: &str) -> Self {
         Self::at(tempfile::tempdir().unwrap(), home, away, Vec::new()).await
     }
 
@@ -59,42 +60,50 @@ impl Place {
         Self { dir, tables, _regions: regions }
     }
 
-    pub fn config_file(&self) -> PathBuf {
+    pub(crate) fn config_file(&self) -> PathBuf {
         self.dir.path().join("tripline.toml")
     }
 
-    pub fn data_dir(&self) -> PathBuf {
+    pub(crate) fn data_dir(&self) -> PathBuf {
         self.dir.path().join(DATA_DIR)
     }
 
     /// Changes the config's text; what is to be replaced must be there.
-    pub fn edit(&self, from: &str, to: &str) {
+    pub(crate) fn edit(&self, from: &str, to: &str) {
         let text = std::fs::read_to_string(self.config_file()).unwrap();
         assert!(text.contains(from), "the config has no `{from}`");
         std::fs::write(self.config_file(), text.replace(from, to)).unwrap();
     }
 
-    pub fn start(&self) -> Host {
+    pub(crate) fn start(&self) -> Host {
         Host::start(&self.config_file())
     }
 
     /// What differs once nothing moves any more.
-    pub async fn verify(&self) -> Findings {
-        let (data_dir, mail_dir) = (self.data_dir(), self.dir.path().join(MAIL_DIR));
-        let verifier = Verifier { tables: &self.tables, data_dir: &data_dir, mail_dir: &mail_dir };
+    pub(crate) async fn verify(&self) -> Findings {
+        self.verify_with(Some(&self.dir.path().join(MAIL_DIR))).await
+    }
+
+    /// The same where mail goes to a server.
+    pub(crate) async fn verify_without_mail_files(&self) -> Findings {
+        self.verify_with(None).await
+    }
+
+    async fn verify_with(&self, mail_dir: Option<&Path>) -> Findings {
+        let verifier = Verifier { tables: &self.tables, data_dir: &self.data_dir(), mail_dir };
         verifier.wait(STALLED_AFTER).await.unwrap()
     }
 
-    pub async fn client(&self, stream: &str) -> aws_sdk_dynamodb::Client {
+    pub(crate) async fn client(&self, stream: &str) -> aws_sdk_dynamodb::Client {
         let config = Config::load(&self.config_file(), &|_| None).unwrap();
         aws_sdk_dynamodb::Client::new(&Aws::new().config(&config.streams[&stream.into()].connection).await)
     }
 }
 
 /// `tripline run`, as a process.
-pub struct Host {
+pub(crate) struct Host {
     child: Child,
-    pub address: String,
+    pub(crate) address: String,
     log: Receiver<String>,
     /// Log lines that were taken from `log` for one trigger and may be another's.
     kept: RefCell<Vec<String>>,
@@ -102,7 +111,7 @@ pub struct Host {
 
 impl Host {
     /// Returns once it says that it runs.
-    pub fn start(config: &Path) -> Self {
+    pub(crate) fn start(config: &Path) -> Self {
         let mut child = tripline()
             .args(["run", "--log-format", "json", "-c"])
             .arg(config)
@@ -126,7 +135,7 @@ impl Host {
     }
 
     /// The next log line with this message.
-    pub fn wait_for_log(&self, message: &str) -> serde_json::Value {
+    pub(crate) fn wait_for_log(&self, message: &str) -> serde_json::Value {
         let deadline = Instant::now() + PATIENCE;
         let mut seen = Vec::new();
         loop {
@@ -144,20 +153,20 @@ impl Host {
     }
 
     /// SIGKILL: no chance to finish anything.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// SIGTERM; says whether it exited with 0.
-    pub fn stop(mut self) -> bool {
+    pub(crate) fn stop(mut self) -> bool {
         let terminated = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         assert!(terminated.success());
         self.child.wait().unwrap().success()
     }
 
     /// GET; the status and the body.
-    pub fn get(&self, path: &str) -> (u16, String) {
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
         use std::io::{Read, Write};
         let mut stream = std::net::TcpStream::connect(&self.address).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address).unwrap();
@@ -169,7 +178,7 @@ impl Host {
     }
 
     /// The sum of a metric's samples whose labels contain `labels`.
-    pub fn metric(&self, name: &str, labels: &str) -> f64 {
+    pub(crate) fn metric(&self, name: &str, labels: &str) -> f64 {
         let (status, body) = self.get("/metrics");
         assert_eq!(status, 200);
         let samples = body
@@ -182,7 +191,7 @@ impl Host {
     }
 
     /// What the plugin of this trigger has logged so far, and was not asked for before.
-    pub fn guest_logs(&self, trigger: &str) -> String {
+    pub(crate) fn guest_logs(&self, trigger: &str) -> String {
         let lines: Vec<String> = self.log.try_iter().collect();
         let mut kept = self.kept.borrow_mut();
         kept.extend(lines);
@@ -193,7 +202,7 @@ impl Host {
     }
 
     /// Waits until `done` holds.
-    pub async fn until(&self, what: &str, done: impl Fn(&Self) -> bool) {
+    pub(crate) async fn until(&self, what: &str, done: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !done(self) {
             assert!(Instant::now() < deadline, "waited in vain until {what}; metrics:\n{}", self.get("/metrics").1);
@@ -211,7 +220,45 @@ impl Drop for Host {
 }
 
 #[track_caller]
-pub fn assert_clean(findings: &Findings) {
+pub(crate) fn assert_clean(findings: &Findings) {
     assert!(findings.are_clean(), "{findings:#?}");
     assert!(findings.mails_expected > 0, "the traffic had nobody sign up: {findings:?}");
+}
+
+/// A program that `cargo xtask test` has set up; plain `cargo test` finds it there too.
+pub(crate) fn tool(name: &str) -> PathBuf {
+    let tools =
+        std::env::var_os("TRIPLINE_TOOLS").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools"), PathBuf::from);
+    let program = tools.join("venv/bin").join(name);
+    assert!(program.exists(), "{} is missing: `cargo xtask test` sets it up", program.display());
+    program
+}
+
+/// A server that a test started, on a free port; killed when dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) port: u16,
+}
+
+impl Server {
+    /// `command` is told the port, and must listen on it before `PATIENCE` is over.
+    pub(crate) async fn start(command: impl FnOnce(u16) -> Command) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let child = command(port).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let server = Self { child, port };
+        let deadline = Instant::now() + PATIENCE;
+        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            assert!(Instant::now() < deadline, "nothing listens on port {port}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        server
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }

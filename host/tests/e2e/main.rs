@@ -1,5 +1,7 @@
 //! The binary itself, against real endpoints: killed, reloaded, refused, and run on another DynamoDB.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod command_line;
 mod harness;
 mod kill;

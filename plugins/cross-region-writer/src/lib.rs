@@ -54,9 +54,9 @@ fn on_batch(batch: &Batch) -> Result<Failures, Failure> {
     Ok(failures)
 }
 
-/// Before this version serves: the settings, the view, and the grant of `state`. The host tells of the table's grant itself.
+/// Before this version serves: the settings, the view, and the grants of the table and of `state`.
 fn check(probe: &Probe) -> Result<(), Failure> {
-    Settings::read(probe.region())?;
+    let settings = Settings::read(probe.region())?;
     if !probe.view().has_new() {
         let reason = format!(
             "the view is `{}`, which has no new images to copy: set `view = \"{}\"` or `view = \"{}\"`",
@@ -66,7 +66,8 @@ fn check(probe: &Probe) -> Result<(), Failure> {
         );
         return Err(Failure::reject(reason));
     }
-    // A read of nothing: denied where a tombstone could not be kept.
+    // A write and a read of nothing: denied where a replica or a tombstone could not be written.
+    tables::write(&settings.table, Vec::new())?;
     state::get_many::<&str>(&[]).map(|_| ())
 }
 

@@ -37,5 +37,5 @@ pub(super) fn build(mail: &Mail, from: &Mailbox, date: Timestamp) -> Result<Mess
 /// One address, `a@b.example` or `Name <a@b.example>`.
 pub(super) fn address(text: &str) -> Result<Mailbox, String> {
     text.parse()
-        .map_err(|error| format!("`{text}` is not an address such as a@b.example or Name <a@b.example>: {error}"))
+        .map_err(|error| format!("not an address such as a@b.example or Name <a@b.example>: {error}"))
 }

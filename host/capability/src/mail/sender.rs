@@ -200,9 +200,12 @@ impl Loop<'_> {
         };
         self.settle(&mail.message_id, outcome, random).await;
         let (mailer, message_id) = (&*self.mailer.name, &*mail.message_id);
-        self.sender
-            .signals
-            .emit(Signal::MailSettled { mailer, message_id, result, reason: reason.as_deref() });
+        self.sender.signals.emit(Signal::MailSettled {
+            mailer,
+            message_id,
+            result,
+            reason: reason.as_deref().map(without_addresses).as_deref(),
+        });
         due
     }
 
@@ -228,4 +231,10 @@ fn earlier(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
 async fn stopped(stopped: &mut watch::Receiver<bool>) {
     // An error means that the sender's `run` itself is gone.
     let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// Servers repeat the recipient in their replies; the outbox may know it, a log may not.
+fn without_addresses(reply: &str) -> String {
+    let words = reply.split(' ').map(|word| if word.contains('@') { "(address)" } else { word });
+    words.collect::<Vec<_>>().join(" ")
 }

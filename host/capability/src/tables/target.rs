@@ -22,7 +22,8 @@ use super::failure::{self, TargetError};
 /// Requests of one call that are under way at once.
 const CONCURRENCY_MAX: usize = 64;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// Less than half of the time that a plugin has by default, so that the writes of a batch that hang fail by themselves, and not the batch with them.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
 
 type WriteOutcome = Result<(), WriteError>;
 

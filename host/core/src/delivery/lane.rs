@@ -34,6 +34,12 @@ pub(super) struct Work {
     pub(super) not_run: u32,
 }
 
+impl Work {
+    fn oldest(&self) -> Option<Timestamp> {
+        self.changes.iter().map(|taken| taken.change.created).min()
+    }
+}
+
 /// What the shell does next.
 #[derive(Debug)]
 pub enum Step {
@@ -91,7 +97,8 @@ pub struct Lane {
 enum State {
     Free,
     Delivering(Work),
-    Committing,
+    /// With the creation time of the oldest change that the settlement is about.
+    Committing(Option<Timestamp>),
     Finished,
 }
 
@@ -126,17 +133,17 @@ impl Lane {
     }
 
     pub fn is_busy(&self) -> bool {
-        matches!(self.state, State::Delivering(_) | State::Committing)
+        matches!(self.state, State::Delivering(_) | State::Committing(_))
     }
 
     /// When the oldest change that is taken or waits in the window was created; none: at the tip.
     pub fn oldest(&self, window: &Window) -> Option<Timestamp> {
-        let delivering = match &self.state {
-            State::Delivering(work) => work.changes.first(),
-            _ => None,
+        let under_way = match &self.state {
+            State::Delivering(work) => work.oldest(),
+            State::Committing(oldest) => *oldest,
+            State::Free | State::Finished => None,
         };
-        let again = self.again.iter().flat_map(|work| &work.changes);
-        let taken = delivering.into_iter().chain(again).map(|taken| taken.change.created).min();
+        let taken = under_way.into_iter().chain(self.again.iter().filter_map(Work::oldest)).min();
         taken.or_else(|| window.get(self.cursor).map(|change| change.created))
     }
 
@@ -145,7 +152,7 @@ impl Lane {
     pub fn next(&mut self, now: Timestamp, window: &Window, ended: bool) -> Step {
         match self.state {
             State::Free => {}
-            State::Delivering(_) | State::Committing => return Step::Busy,
+            State::Delivering(_) | State::Committing(_) => return Step::Busy,
             State::Finished => return Step::Finished,
         }
         match self.again.front() {
@@ -166,7 +173,7 @@ impl Lane {
         }
         self.checkpoint.finished = true;
         self.checkpoint.acknowledged.clear();
-        self.state = State::Committing;
+        self.state = State::Committing(None);
         Step::Finish(Settlement::of(self.checkpoint.clone()))
     }
 
@@ -186,8 +193,13 @@ impl Lane {
                 Settled { settlement: None, failed, reason: Some(failure.reason), backtrace: failure.backtrace }
             }
             outcome => {
+                let oldest = work.oldest();
                 let verdict = settle::judge(&self.policy, now, work, outcome, &report.reads);
-                self.conclude(now, verdict, report.effects, version)
+                let settled = self.conclude(now, verdict, report.effects, version);
+                if settled.settlement.is_some() {
+                    self.state = State::Committing(oldest);
+                }
+                settled
             }
         }
     }
@@ -254,9 +266,6 @@ impl Lane {
             self.checkpoint.settle(frontier, pending.map(|taken| &taken.change.sequence_number));
         }
         let settlement = settlement.map(|settlement| Settlement { checkpoint: self.checkpoint.clone(), ..settlement });
-        if settlement.is_some() {
-            self.state = State::Committing;
-        }
         Settled { settlement, failed: verdict.failed, reason: verdict.reason, backtrace: verdict.backtrace }
     }
 

@@ -69,11 +69,12 @@ pub(super) fn judge(policy: &Policy, now: Timestamp, work: Work, outcome: Outcom
         .filter(|(index, failure)| !is_final(policy, now, &work.changes[**index as usize], failure))
         .map(|(index, _)| *index)
         .collect();
+    let behind = behind_retried(&work.changes, &retried);
     let held = held_back(&work.changes, &failures, &retried, reads);
     for (index, mut taken) in (0u32..).zip(work.changes) {
         let failure = failures.remove(&index);
         verdict.is_done.push(failure.is_none() && !held.contains(&index));
-        taken.attempts += u32::from(failure.is_some());
+        taken.attempts += u32::from(failure.is_some() && !behind.contains(&index));
         match failure {
             Some(failure) if !retried.contains(&index) => verdict.given_up.push(GivenUp { taken, failure }),
             Some(_) => verdict.again.push(taken),
@@ -82,6 +83,21 @@ pub(super) fn judge(policy: &Policy, now: Timestamp, work: Work, outcome: Outcom
         }
     }
     verdict
+}
+
+/// Positions of changes behind a retried one of the same item: where they failed too, it was for want of the first.
+fn behind_retried(changes: &[Taken], retried: &BTreeSet<u32>) -> BTreeSet<u32> {
+    let mut behind = BTreeSet::new();
+    if retried.len() < 2 {
+        return behind;
+    }
+    let mut items = BTreeSet::new();
+    for index in retried {
+        if !items.insert(ItemKey::of(&changes[*index as usize].change)) {
+            behind.insert(*index);
+        }
+    }
+    behind
 }
 
 fn failures_by_position(outcome: Outcome, len: usize) -> BTreeMap<u32, Failure> {

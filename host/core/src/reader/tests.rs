@@ -81,7 +81,7 @@ fn play(reader: &mut Reader, now: Timestamp, step: &Step, answer: &str) -> Strin
     };
     match note {
         None => handed_on,
-        Some(Note::Gap { after }) => format!(" gap after {after:?}"),
+        Some(Note::Gap { after, .. }) => format!(" gap after {after:?}"),
         Some(Note::Failed { result, .. }) => format!(" ({})", result.as_str()),
     }
 }
@@ -158,11 +158,18 @@ fn a_throttle_keeps_the_iterator_and_a_failure_does_not() {
 }
 
 #[test]
-fn a_shard_that_is_gone_ends_with_a_gap() {
+fn a_shard_that_is_gone_ends_with_a_gap_once_it_is_believed() {
     check(
         Some(3),
-        &["gone"],
+        &["ok", "gone", "gone", "gone", "gone", "gone", "gone", "gone"],
         expect![[r#"
+        open after 3: ok
+        poll: gone (gone)
+        open after 3: gone (gone)
+        open after 3: gone (gone)
+        open after 3: gone (gone)
+        open after 3: gone (gone)
+        open after 3: gone (gone)
         open after 3: gone gap after Some(3)
         ended"#]],
     );
