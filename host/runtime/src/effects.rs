@@ -160,8 +160,8 @@ mod tests {
     #[test]
     fn an_expired_write_is_no_value_and_still_a_dependency() {
         let mut effects = Effects::new(2);
-        effects.push(0, set("gone", b"a", Some(100))).unwrap();
-        effects.push(0, set("there", b"a", Some(101))).unwrap();
+        effects.push(0, set("gone", b"a", Some(99))).unwrap();
+        effects.push(0, set("there", b"a", Some(100))).unwrap();
         assert_eq!(read(&mut effects, 1, "gone"), Written::Value(None));
         assert_eq!(read(&mut effects, 1, "there"), Written::Value(Some(b"a".to_vec())));
         assert_eq!(effects.into_parts().1, [ReadFrom { reader: 1, writer: 0 }]);

@@ -91,11 +91,12 @@ fn a_refused_commit_leaves_no_trace_and_its_neighbours_pass() {
 }
 
 #[test]
-fn a_sum_that_does_not_fit_is_refused_alone() {
+fn the_widest_sum_can_be_read_back_and_added_to() {
     let mut fixture = Fixture::new();
-    let commits = vec![commit(1, "1e-168", "fine"), commit(2, "1e168", "fine"), commit(3, "-1E-168", "fine")];
-    assert_eq!(fixture.group(commits).unwrap(), [true, false, true]);
-    assert_eq!(fixture.seen(), "n=0 | 3 | k1 k3 | 2");
+    let commits = vec![commit(1, "1e-168", "fine"), commit(2, "1e168", "fine")];
+    assert_eq!(fixture.group(commits).unwrap(), [true, true]);
+    assert_eq!(fixture.group(vec![commit(3, "-1E-168", "fine")]).unwrap(), [true]);
+    assert_eq!(fixture.seen(), format!("n=1{} | 3 | k1 k2 k3 | 3", "0".repeat(168)));
 }
 
 #[test]
