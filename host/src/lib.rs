@@ -6,6 +6,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 mod demo;
+mod older;
 pub mod plugins;
 mod shard_task;
 pub mod stream_task;

@@ -4,6 +4,7 @@
 //! Decides nothing: see `tripline_core::follower`.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use tripline_core::checkpoint::Checkpoint;
 use tripline_core::delivery::Lane;
 use tripline_core::follower::{Follower, Pace, Step};
 use tripline_core::name::{ShardId, StreamName, TriggerName};
-use tripline_core::port::{Position, Store, StreamInfo, StreamSource};
+use tripline_core::port::{BoxFuture, Position, Store, StreamInfo, StreamSource};
 use tripline_core::reader::{Pace as ReaderPace, Reader};
 use tripline_core::sequence::SequenceNumber;
 use tripline_core::shard::{End, ShardConsumer};
@@ -26,7 +27,7 @@ use crate::clock;
 use crate::shard_task::Shard;
 use crate::trigger::Trigger;
 
-const STORE_BACKOFF: Backoff = Backoff { first: Duration::from_millis(100), max: Duration::from_secs(5) };
+const ASK_BACKOFF: Backoff = Backoff { first: Duration::from_millis(100), max: Duration::from_secs(10) };
 
 /// A stream of the config with all that follows it.
 #[derive(Debug)]
@@ -49,17 +50,19 @@ type Ended = (ShardId, Result<End>);
 impl Stream {
     /// Follows the table's streams one after the other, from `info` on, until `stop`.
     pub async fn run(self: Arc<Self>, mut info: StreamInfo, stop: CancellationToken) -> Result<()> {
-        loop {
+        self.finish_older(&info, &stop).await?;
+        while !stop.is_cancelled() {
             self.signals.emit(Signal::StreamFound { stream: &self.name, arn: &info.arn });
             match self.follow(&info, &stop).await? {
                 Some(next) => info = next,
-                None => return Ok(()),
+                None => break,
             }
         }
+        Ok(())
     }
 
     /// Follows one stream until it is over and the table has another, which is returned; none: stopped.
-    async fn follow(self: &Arc<Self>, info: &StreamInfo, stop: &CancellationToken) -> Result<Option<StreamInfo>> {
+    pub(crate) async fn follow(self: &Arc<Self>, info: &StreamInfo, stop: &CancellationToken) -> Result<Option<StreamInfo>> {
         let Some(checkpoints) = self.checkpoints(info, stop).await else { return Ok(None) };
         let mut follower = Follower::new(Pace::default(), fastrand::u64(..));
         for (shard, of_shard) in &checkpoints {
@@ -150,25 +153,33 @@ impl Stream {
 
     /// None: stopped meanwhile.
     async fn checkpoints(&self, info: &StreamInfo, stop: &CancellationToken) -> Option<Checkpoints> {
+        let mut checkpoints = Checkpoints::new();
+        for row in self.until_answered(stop, || self.store.checkpoints(&info.arn)).await? {
+            checkpoints.entry(row.shard).or_default().insert(row.trigger, row.checkpoint);
+        }
+        Some(checkpoints)
+    }
+
+    /// Asks again, ever less often, until there is an answer; none: stopped meanwhile.
+    pub(crate) async fn until_answered<'a, T, E: fmt::Display>(
+        &self,
+        stop: &CancellationToken,
+        ask: impl Fn() -> BoxFuture<'a, Result<T, E>>,
+    ) -> Option<T> {
         let mut random = fastrand::Rng::new();
-        for failures in 1.. {
-            let reason = match self.store.checkpoints(&info.arn).await {
-                Ok(stored) => {
-                    let mut checkpoints = Checkpoints::new();
-                    for row in stored {
-                        checkpoints.entry(row.shard).or_default().insert(row.trigger, row.checkpoint);
-                    }
-                    return Some(checkpoints);
-                }
+        let mut failures = 0;
+        loop {
+            let reason = match ask().await {
+                Ok(answer) => return Some(answer),
                 Err(error) => error.to_string(),
             };
+            failures += 1;
             self.signals.emit(Signal::StreamUnavailable { stream: &self.name, reason: &reason });
             tokio::select! {
-                () = tokio::time::sleep(STORE_BACKOFF.delay(failures, &mut random)) => {}
+                () = tokio::time::sleep(ASK_BACKOFF.delay(failures, &mut random)) => {}
                 () = stop.cancelled() => return None,
             }
         }
-        None
     }
 }
 

@@ -27,6 +27,8 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait StreamSource: Send + Sync + fmt::Debug {
     /// The table's latest stream.
     fn latest(&self) -> BoxFuture<'_, Result<StreamInfo, FindError>>;
+    /// An older stream of the table that is disabled and still readable; none: it is gone, or no older stream.
+    fn closing<'a>(&'a self, stream: &'a StreamArn) -> BoxFuture<'a, Result<Option<StreamInfo>, ReadError>>;
     /// All shards of a stream, over all pages.
     fn shards<'a>(&'a self, stream: &'a StreamArn) -> BoxFuture<'a, Result<Vec<ShardDescription>, ReadError>>;
     fn iterator<'a>(&'a self, stream: &'a StreamArn, shard: &'a ShardId, from: &'a Position) -> BoxFuture<'a, Result<Box<str>, ReadError>>;
@@ -102,6 +104,8 @@ pub struct Commit {
 pub struct StoreError(pub String);
 
 pub trait Store: StateReader + fmt::Debug {
+    /// Every stream of which a checkpoint is stored, in no order.
+    fn streams(&self) -> BoxFuture<'_, Result<Vec<StreamArn>, StoreError>>;
     fn checkpoints<'a>(&'a self, stream: &'a StreamArn) -> BoxFuture<'a, Result<Vec<StoredCheckpoint>, StoreError>>;
     /// Resolves once the transaction is durable.
     fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<(), StoreError>>;

@@ -83,9 +83,12 @@ fn print_dump(dump: &Dump) -> Result<()> {
     let checkpoint = |row: &CheckpointRow| {
         let watermark = row.watermark.clone().unwrap_or_else(|| "-".to_owned());
         let end = if row.finished { "finished" } else { "" };
-        vec![row.trigger.clone(), row.shard.clone(), watermark, row.acknowledged.len().to_string(), end.to_owned()]
+        // What tells the streams of one table apart.
+        let label = row.stream.rsplit('/').next().unwrap_or(&row.stream).to_owned();
+        let above = row.acknowledged.len().to_string();
+        vec![row.trigger.clone(), label, row.shard.clone(), watermark, above, end.to_owned()]
     };
-    let header = ["TRIGGER", "SHARD", "WATERMARK", "ACKNOWLEDGED ABOVE", ""];
+    let header = ["TRIGGER", "STREAM", "SHARD", "WATERMARK", "ACKNOWLEDGED ABOVE", ""];
     output::table(&header, &dump.checkpoints.iter().map(checkpoint).collect::<Vec<_>>())
 }
 
@@ -109,6 +112,9 @@ pub(crate) fn list(options: &ListOptions) -> Result<()> {
     let letters = options.place.open()?.dead_letters(trigger.as_ref(), options.limit)?;
     if options.json {
         return output::json(&letters);
+    }
+    if letters.is_empty() {
+        return output::line("no dead letters");
     }
     let row = |letter: &DeadLetterRow| {
         let reason: String = output::tame(&letter.reason).chars().take(80).collect();

@@ -39,7 +39,8 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let at = || format!("plugin `{}`", options.plugin);
     let source = plugins::source(&plugin).map_err(anyhow::Error::msg).with_context(at)?;
     let engine = Engine::new(EngineConfig::default())?;
-    let plugin = source.load(&engine).await.with_context(at)?;
+    // Its text has its causes already.
+    let plugin = source.load(&engine).await.map_err(|error| anyhow::Error::msg(error.to_string())).with_context(at)?;
     let report = Report {
         plugin: options.plugin.clone(),
         sha256: plugin.version().to_string(),

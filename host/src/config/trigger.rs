@@ -74,7 +74,7 @@ fn refuse_what_is_not_built_yet(section: &Section<'_>) {
     if let Some(value) = section.get("paused")
         && value.bool() == Some(true)
     {
-        value.planned("true", "set false; `tripline triggers pause` pauses a trigger that runs");
+        value.planned("true", "set false; to pause a trigger, stop the host, or take the trigger out of the file: it keeps its position");
     }
     if let Some(value) = section.get("instances") {
         value.choice(&[("fresh", ())], &["warm"]);

@@ -128,6 +128,12 @@ fn refuse_going_back(place: &Place, old: &Checkpoint, new: &Checkpoint) -> Resul
     }
 }
 
+pub(crate) fn streams(connection: &Connection) -> rusqlite::Result<Vec<StreamArn>> {
+    let mut all = connection.prepare_cached("SELECT DISTINCT stream_arn FROM checkpoints")?;
+    let rows = all.query_map([], |row| row.get::<_, String>(0).map(StreamArn::from))?;
+    rows.collect()
+}
+
 pub(crate) fn of_stream(connection: &Connection, stream: &StreamArn) -> rusqlite::Result<Vec<StoredCheckpoint>> {
     let mut all = connection.prepare_cached(
         "SELECT id, watermark, finished, trigger_name, shard_id FROM checkpoints WHERE stream_arn = ?1 ORDER BY trigger_name, shard_id",

@@ -66,6 +66,10 @@ impl SqliteReader {
         self.read(counter::values)
     }
 
+    pub(crate) fn streams(&self) -> Result<Vec<StreamArn>, StoreError> {
+        self.read(checkpoint::streams)
+    }
+
     pub(crate) fn stored_checkpoints(&self, stream: &StreamArn) -> Result<Vec<StoredCheckpoint>, StoreError> {
         self.read(|connection| checkpoint::of_stream(connection, stream))
     }

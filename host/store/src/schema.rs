@@ -33,6 +33,7 @@ pub(crate) fn open_writer(dir: &Path) -> Result<Connection, OpenError> {
         return Err(OpenError::NewerSchema { file, found, known: KNOWN });
     }
     configure(&connection).map_err(fault)?;
+    check(&connection, &file)?;
     let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)).map_err(fault)?;
     if mode != "wal" {
         let reason = format!("SQLite cannot use a write-ahead log there (journal mode `{mode}`): put `data_dir` on a local disk");
@@ -44,11 +45,21 @@ pub(crate) fn open_writer(dir: &Path) -> Result<Connection, OpenError> {
     Ok(connection)
 }
 
+/// A damaged page would otherwise be met in the midst of a transaction, again and again.
+fn check(connection: &Connection, file: &Path) -> Result<(), OpenError> {
+    let found: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(|error| OpenError::from_sqlite(file, &error))?;
+    if found == "ok" { Ok(()) } else { Err(OpenError::Corrupt { file: file.to_owned(), reason: found }) }
+}
+
 /// A connection that only reads: beside a running host, or with none.
 pub(crate) fn open_reader(dir: &Path) -> Result<Connection, OpenError> {
     let file = database_file(dir);
-    if !file.exists() {
-        return Err(OpenError::NoDatabase { dir: dir.to_owned() });
+    match file.try_exists() {
+        Ok(true) => {}
+        Ok(false) => return Err(OpenError::NoDatabase { dir: dir.to_owned() }),
+        Err(error) => return Err(OpenError::Io { path: file, reason: error.to_string() }),
     }
     let fault = |error: rusqlite::Error| OpenError::from_sqlite(&file, &error);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

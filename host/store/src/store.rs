@@ -102,6 +102,10 @@ fn ended() -> StoreError {
 }
 
 impl Store for SqliteStore {
+    fn streams(&self) -> BoxFuture<'_, Result<Vec<StreamArn>, StoreError>> {
+        Box::pin(self.read(SqliteReader::streams))
+    }
+
     fn checkpoints<'a>(&'a self, stream: &'a StreamArn) -> BoxFuture<'a, Result<Vec<StoredCheckpoint>, StoreError>> {
         let stream = stream.clone();
         Box::pin(self.read(move |reader| reader.stored_checkpoints(&stream)))

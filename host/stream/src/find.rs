@@ -4,7 +4,7 @@
 //! asked where ListStreams has nothing, or nothing conclusive, to say.
 
 use aws_sdk_dynamodb::types::TableDescription;
-use aws_sdk_dynamodbstreams::types::Stream;
+use aws_sdk_dynamodbstreams::types::{Stream, StreamStatus};
 use tripline_core::name::StreamArn;
 use tripline_core::port::{FindError, ReadError, StreamInfo};
 use tripline_core::view::ViewType;
@@ -59,6 +59,23 @@ impl Source {
             }
             found => Ok(found?),
         }
+    }
+
+    /// Disabled, and still there. An endpoint that answers for any ARN, or with another stream, answers of none.
+    pub(crate) async fn find_closing(&self, arn: &StreamArn) -> Result<Option<StreamInfo>, ReadError> {
+        let call = self.streams_call("DescribeStream");
+        let answer = self.streams.describe_stream().stream_arn(arn.as_str()).limit(1).send().await;
+        let description = match answer.map_err(|error| call.error(&error)) {
+            Ok(answer) => answer.stream_description,
+            Err(ReadError::Gone(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let Some(description) = description else { return Ok(None) };
+        let closing = matches!(description.stream_status, Some(StreamStatus::Disabled | StreamStatus::Disabling));
+        let same = description.stream_arn.as_deref() == Some(arn.as_str());
+        let view = description.stream_view_type.as_ref().and_then(|view| ViewType::from_aws(view.as_str()));
+        let Some(view) = view.filter(|_| closing && same) else { return Ok(None) };
+        Ok(Some(StreamInfo { arn: arn.clone(), view, table: self.table().into(), region: self.region().into() }))
     }
 
     async fn stream_info(&self, arn: &str) -> Result<StreamInfo, ReadError> {

@@ -193,6 +193,10 @@ impl StreamSource for Source {
         Box::pin(self.find_latest())
     }
 
+    fn closing<'a>(&'a self, stream: &'a StreamArn) -> BoxFuture<'a, Result<Option<StreamInfo>, ReadError>> {
+        Box::pin(self.find_closing(stream))
+    }
+
     fn shards<'a>(&'a self, stream: &'a StreamArn) -> BoxFuture<'a, Result<Vec<ShardDescription>, ReadError>> {
         Box::pin(self.all_shards(stream))
     }

@@ -159,7 +159,7 @@ fn what_is_planned_is_known_and_refused() {
             tripline.toml:7:1: triggers.t.parallelism: more than one batch of a shard at once is planned, not built yet
               remedy: remove it, or set 1
             tripline.toml:8:1: triggers.t.paused: true is planned, not built yet
-              remedy: remove it, or set false; `tripline triggers pause` pauses a trigger that runs
+              remedy: remove it, or set false; to pause a trigger, stop the host, or take the trigger out of the file: it keeps its position
             tripline.toml:9:1: triggers.t.instances: "warm" is planned, not built yet
               remedy: remove it, or set "fresh"
             tripline.toml:10:1: triggers.t.on_gap: planned, not built yet
