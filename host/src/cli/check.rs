@@ -9,16 +9,16 @@ use tripline_core::delivery::Origin;
 use tripline_core::signal::Silence;
 use tripline_runtime::{Engine, Plugin};
 
-use super::{ConfigFile, output};
+use super::{ConfigFile, Quiet, output};
 use crate::app::{StartError, engine_config};
-use crate::config::{Config, TriggerConfig};
+use crate::config::{Config, Fault, Faults, TriggerConfig};
 use crate::plugins;
 
 #[derive(Args, Debug)]
 pub(crate) struct Options {
     #[command(flatten)]
     file: ConfigFile,
-    /// Print one JSON object.
+    /// Print one JSON object, of the faults if there are any.
     #[arg(long)]
     json: bool,
 }
@@ -38,6 +38,22 @@ struct TriggerReport {
     asks_for: Vec<Asked>,
 }
 
+/// What `--json` prints where there are faults.
+#[derive(Serialize)]
+struct Faulty {
+    faults: Vec<FaultReport>,
+}
+
+#[derive(Serialize)]
+struct FaultReport {
+    /// Counted from 1; none where the fault has no place in the file.
+    line: Option<usize>,
+    column: Option<usize>,
+    key: Option<String>,
+    what: String,
+    remedy: Option<String>,
+}
+
 #[derive(Serialize)]
 struct Asked {
     capability: &'static str,
@@ -45,7 +61,10 @@ struct Asked {
 }
 
 pub(crate) async fn run(options: &Options) -> Result<()> {
-    let config = options.file.load()?;
+    let config = match options.file.load() {
+        Err(error) if options.json => return Err(print_faults(error)),
+        config => config?,
+    };
     let engine = Engine::new(engine_config(&config))?;
     let mut report = Report { triggers: Vec::new(), warnings: config.warnings.clone() };
     let mut faults = Vec::new();
@@ -57,9 +76,30 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         }
     }
     if !faults.is_empty() {
-        return Err(StartError(faults).into());
+        let error = StartError(faults).into();
+        return Err(if options.json { print_faults(error) } else { error });
     }
     if options.json { output::json(&report) } else { print(&report) }
+}
+
+/// Prints what is wrong, and makes of it a failure that says no more. Another kind of error is handed back.
+fn print_faults(error: anyhow::Error) -> anyhow::Error {
+    let of_file = |fault: &Fault| FaultReport {
+        line: fault.place.map(|place| place.line),
+        column: fault.place.map(|place| place.column),
+        key: Some(fault.key.clone()).filter(|key| !key.is_empty()),
+        what: fault.what.clone(),
+        remedy: Some(fault.remedy.clone()),
+    };
+    let of_plugin = |what: &String| FaultReport { line: None, column: None, key: None, what: what.clone(), remedy: None };
+    let faults = if let Some(faults) = error.downcast_ref::<Faults>() {
+        faults.iter().map(of_file).collect()
+    } else if let Some(StartError(faults)) = error.downcast_ref() {
+        faults.iter().map(of_plugin).collect()
+    } else {
+        return error;
+    };
+    output::json(&Faulty { faults }).err().unwrap_or_else(|| Quiet.into())
 }
 
 async fn verify(config: &Config, trigger: &TriggerConfig, plugin: Result<Plugin, String>) -> Result<TriggerReport, String> {

@@ -110,6 +110,17 @@ async fn check_says_all_faults_in_one_go_and_what_plugins_ask_for() {
     place.edit("view = \"new-and-old-images\"", "view = \"both\"");
     place.edit("stream = \"users\"", "stream = \"user\"");
     check_fault(&args, &["triggers.stats.view", "triggers.welcome.stream", "tripline.toml:"]);
+    let faulty = output(&[&args[..], &["--json"]].concat());
+    assert!(!faulty.status.success());
+    let faults: Value = serde_json::from_slice(&faulty.stdout).unwrap();
+    assert!(
+        faults["faults"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|fault| fault["line"].is_u64() && fault["remedy"].is_string()),
+        "{faults}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
