@@ -18,16 +18,21 @@ use crate::stream_task::Stream;
 impl Stream {
     /// Reads to their end the older streams of which something is stored. Returns early when stopped.
     pub(crate) async fn finish_older(self: &Arc<Self>, latest: &StreamInfo, stop: &CancellationToken) -> Result<()> {
-        for arn in self.older(latest, stop).await {
-            let readable = self.until_answered(stop, || self.source.closing(&arn)).await;
+        let older = self.older(latest, stop).await;
+        let is_new = |info: &StreamInfo| info.arn != latest.arn && !older.contains(&info.arn);
+        for arn in &older {
+            let readable = self.until_answered(stop, || self.source.closing(arn)).await;
             match readable {
                 None => return Ok(()),
                 Some(Some(info)) => {
-                    self.signals.emit(Signal::StreamFound { stream: &self.name, arn: &arn });
-                    // What follows it is known: the next older one, or the latest.
-                    self.follow(&info, stop).await?;
+                    // After it come streams of which nothing is stored, made while the host was down, and then one that is known.
+                    let mut next = Some(info);
+                    while let Some(info) = next {
+                        self.signals.emit(Signal::StreamFound { stream: &self.name, arn: &info.arn });
+                        next = self.follow(&info, stop).await?.filter(is_new);
+                    }
                 }
-                Some(None) => self.write_off(&arn, stop).await,
+                Some(None) => self.write_off(arn, stop).await,
             }
         }
         Ok(())

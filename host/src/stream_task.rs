@@ -137,18 +137,27 @@ impl Stream {
         consumer
     }
 
-    /// The table's stream after this one, where there is one that every trigger can use.
+    /// The table's next stream, where there is one. One that is over already is read as it is, with whatever view it had; the latest must have what
+    /// every trigger wants.
     async fn successor(&self, current: &StreamInfo) -> Option<StreamInfo> {
-        let reason = match self.source.latest().await {
-            Ok(next) if next.arn == current.arn => return None,
-            Ok(next) => match self.triggers.iter().find_map(|trigger| trigger.wants_more_than(&next)) {
-                None => return Some(next),
-                Some(reason) => reason,
-            },
-            Err(error) => error.to_string(),
-        };
-        self.signals.emit(Signal::StreamUnavailable { stream: &self.name, reason: &reason });
-        None
+        match self.find_successor(current).await {
+            Ok(next) => next,
+            Err(reason) => {
+                self.signals.emit(Signal::StreamUnavailable { stream: &self.name, reason: &reason });
+                None
+            }
+        }
+    }
+
+    async fn find_successor(&self, current: &StreamInfo) -> Result<Option<StreamInfo>, String> {
+        let next = self.source.after(&current.arn).await.map_err(|error| error.to_string())?;
+        if next.arn == current.arn {
+            return Ok(None);
+        }
+        match self.triggers.iter().find_map(|trigger| trigger.wants_more_than(&next)) {
+            Some(reason) if self.source.latest().await.is_ok_and(|latest| latest.arn == next.arn) => Err(reason),
+            _ => Ok(Some(next)),
+        }
     }
 
     /// None: stopped meanwhile.

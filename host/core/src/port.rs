@@ -27,6 +27,8 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait StreamSource: Send + Sync + fmt::Debug {
     /// The table's latest stream.
     fn latest(&self) -> BoxFuture<'_, Result<StreamInfo, FindError>>;
+    /// The table's stream that was made next after this one; where no other is known, its latest, which may be this very one.
+    fn after<'a>(&'a self, stream: &'a StreamArn) -> BoxFuture<'a, Result<StreamInfo, FindError>>;
     /// An older stream of the table that is disabled and still readable; none: it is gone, or no older stream.
     fn closing<'a>(&'a self, stream: &'a StreamArn) -> BoxFuture<'a, Result<Option<StreamInfo>, ReadError>>;
     /// All shards of a stream, over all pages.

@@ -66,6 +66,8 @@ impl Place {
     /// What to look at while the live demo runs.
     pub(super) fn guide(&self, address: SocketAddr) -> String {
         let dir = self.dir.display();
+        // `cargo xtask demo` puts no `tripline` on the path.
+        let tripline = std::env::current_exe().map_or_else(|_| "tripline".to_owned(), |program| program.display().to_string());
         format!(
             "Tripline runs in {dir}\n\
              \n\
@@ -79,7 +81,7 @@ impl Place {
              \n\
              the config      {dir}/tripline.toml\n\
              metrics         curl http://{address}/metrics\n\
-             the counters    tripline state dump --data-dir {dir}/data\n\
+             the counters    {tripline} state dump --data-dir {dir}/data\n\
              the mails       ls {dir}/mail\n\
              the replica     aws dynamodb scan --table-name orders --region us-east-1 --endpoint-url {away}\n\
              \n\

@@ -20,6 +20,21 @@ impl Source {
         }
     }
 
+    /// By the order of labels, so that none of several re-enablings is passed over. One that has gone meanwhile is.
+    pub(crate) async fn find_after(&self, arn: &StreamArn) -> Result<StreamInfo, FindError> {
+        let streams = self.list_streams().await?;
+        let mut later: Vec<&str> = streams.iter().filter_map(|stream| stream.stream_arn.as_deref()).collect();
+        later.retain(|other| label(other) > label(arn.as_str()));
+        later.sort_by_key(|other| label(other));
+        for next in later {
+            match self.stream_info(next).await {
+                Err(ReadError::Gone(_)) => {}
+                found => return Ok(found?),
+            }
+        }
+        self.find_latest().await
+    }
+
     async fn list_streams(&self) -> Result<Vec<Stream>, ReadError> {
         let call = self.streams_call("ListStreams");
         let mut streams: Vec<Stream> = Vec::new();
@@ -109,6 +124,11 @@ impl Source {
         let endpoint = self.endpoint().map(|endpoint| format!(" at {endpoint}")).unwrap_or_default();
         format!("`{}` in {}{endpoint}", self.table(), self.region())
     }
+}
+
+/// What tells the streams of one table apart: the time of its making comes first.
+fn label(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
 }
 
 /// The ARN of the stream with the greatest label, which begins with the time of its making. None where there is none, or

@@ -193,6 +193,10 @@ impl StreamSource for Source {
         Box::pin(self.find_latest())
     }
 
+    fn after<'a>(&'a self, stream: &'a StreamArn) -> BoxFuture<'a, Result<StreamInfo, FindError>> {
+        Box::pin(self.find_after(stream))
+    }
+
     fn closing<'a>(&'a self, stream: &'a StreamArn) -> BoxFuture<'a, Result<Option<StreamInfo>, ReadError>> {
         Box::pin(self.find_closing(stream))
     }

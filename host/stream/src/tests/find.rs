@@ -248,3 +248,26 @@ async fn each_api_has_its_endpoint() {
     assert_eq!((streams.asked().len(), tables.asked().len()), (1, 1));
     assert_eq!(tables.asked()[0].operation, "describetable");
 }
+
+#[track_caller]
+fn check_after(listed: &'static str, current: &str, expected: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let world = World { view: "NEW_IMAGE", ..streams(listed) };
+    let found = runtime.block_on(async {
+        let server = Server::start(move |asked| world.answer(asked));
+        Source::new(&sdk_config(), config(&server.endpoint()))
+            .after(&current.into())
+            .await
+            .unwrap()
+            .arn
+            .to_string()
+    });
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn the_next_stream_is_the_one_made_next() {
+    check_after("orders/2025-11-22 orders/2025-11-24; orders/2025-11-23", "orders/2025-11-22", "orders/2025-11-23");
+    check_after("orders/2025-11-22 orders/2025-11-24", "orders/2025-11-23", "orders/2025-11-24");
+    check_after("orders/2025-11-22", "orders/2025-11-22", "orders/2025-11-22");
+}
