@@ -101,10 +101,6 @@ impl App {
         self.admin.local_addr
     }
 
-    pub fn store(&self) -> &SqliteStore {
-        &self.store
-    }
-
     /// Until `stop`, then until what was under way has ended.
     pub async fn run(self, stop: CancellationToken) -> Result<()> {
         let mut supervisor = Supervisor::new(stop.clone());

@@ -70,13 +70,6 @@ impl ShardGraph {
         }
     }
 
-    /// A reader was given up before the shard's end: it may begin again.
-    pub fn abandon(&mut self, shard: &ShardId) {
-        if let Some(node) = self.shards.get_mut(shard) {
-            node.state = State::Waiting;
-        }
-    }
-
     /// Every trigger has acknowledged all of the shard, or the shard is gone.
     pub fn end(&mut self, shard: &ShardId) {
         match self.shards.get_mut(shard) {

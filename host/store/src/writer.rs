@@ -62,6 +62,9 @@ impl Writer {
                 self.signals.emit(Signal::CommitFailed { reason: &store_error(&error).0 });
             }
         }
+        // Before the lock is given up.
+        let Self { ledger, _lock, .. } = self;
+        ledger.close();
     }
 
     /// False: SQLite failed, and everybody has been told.

@@ -69,6 +69,17 @@ async fn a_second_host_is_refused_until_the_first_has_ended() {
 }
 
 #[tokio::test]
+async fn a_clean_stop_leaves_the_file_whole_by_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    seed(dir.path()).await;
+    let log = std::fs::metadata(dir.path().join("tripline.db-wal")).map_or(0, |log| log.len());
+    assert_eq!(log, 0, "nothing is left in the write-ahead log");
+    let copy = tempfile::tempdir().unwrap();
+    std::fs::copy(dir.path().join("tripline.db"), copy.path().join("tripline.db")).unwrap();
+    assert_eq!(SqliteReader::open(copy.path()).unwrap().counters().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn a_newer_schema_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     seed(dir.path()).await;
