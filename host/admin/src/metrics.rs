@@ -62,8 +62,7 @@ impl StreamMetrics {
             changes_read: r.counter("tripline_changes_read_total", "Changes read from the stream", by),
             read_bytes: r.counter("tripline_read_bytes_total", "Bytes of the bodies that GetRecords answered with", by),
             polls: r.counter("tripline_polls_total", "GetRecords calls, and failed calls for an iterator, by result", ["stream", "result"]),
-            poll_duration: r
-                .histogram(seconds("tripline_poll_duration_seconds", "How long a GetRecords call took, retries of the SDK included"), by),
+            poll_duration: r.histogram(seconds("tripline_poll_duration_seconds", "How long a GetRecords call took"), by),
             gaps: r.counter("tripline_gaps_total", "Times that a stream had trimmed changes before they were read: data may be lost", by),
             window_full: r.counter(
                 "tripline_window_full_total",
@@ -172,10 +171,8 @@ impl EffectMetrics {
     fn new(r: &mut Registrar) -> Self {
         Self {
             table_writes: r.counter("tripline_table_writes_total", "Writes of plugins into tables by result", ["target", "result"]),
-            table_write_duration: r.histogram(
-                seconds("tripline_table_write_duration_seconds", "How long a write into a table took, retries included"),
-                ["target"],
-            ),
+            table_write_duration: r
+                .histogram(seconds("tripline_table_write_duration_seconds", "How long a write into a table took"), ["target"]),
             mails: r.counter(
                 "tripline_mails_total",
                 "Mails by what became of them: accepted into the outbox, sent, put off until later, failed for good",

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::path::{Path, Step};
+use tripline_sdk::path::{Path, Step};
 
 /// The attributes to pick, as a tree of their paths. Each has a slot, and equal paths share one.
 #[derive(Debug, Default)]

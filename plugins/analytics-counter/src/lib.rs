@@ -7,7 +7,6 @@ mod delta;
 mod extract;
 #[cfg(test)]
 mod model;
-mod path;
 mod settings;
 #[cfg(test)]
 mod tests;

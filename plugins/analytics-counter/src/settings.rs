@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::extract::Wanted;
-use crate::path::Path;
 use crate::text::LABEL_BYTES_MAX;
+use tripline_sdk::path::Path;
 
 const LABELS_MAX: usize = 8;
 const NAME_BYTES_MAX: usize = 64;

@@ -3,8 +3,6 @@
 //! Invariant: a change makes all of its mails or none; a mail that lacks something is a failure, never an empty place in it.
 //! Holds nothing between batches.
 
-#[path = "../../analytics-counter/src/path.rs"]
-mod path;
 mod recipients;
 mod settings;
 mod template;

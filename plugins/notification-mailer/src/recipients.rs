@@ -5,7 +5,7 @@
 
 use minijinja::value::{Value, ValueKind};
 
-use crate::path::{Path, Step};
+use tripline_sdk::path::{Path, Step};
 
 /// More would be a mailing list.
 pub(crate) const RECIPIENTS_MAX: usize = 100;

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 
-use crate::path::Path;
 use crate::recipients::{self, RECIPIENTS_MAX, Recipient};
+use tripline_sdk::path::Path;
 
 /// All that this plugin reads.
 pub(crate) const KEYS: [&str; 11] =

@@ -42,6 +42,7 @@ mod host;
 pub mod item;
 pub mod log;
 pub mod mailer;
+pub mod path;
 mod run;
 pub mod settings;
 pub mod state;

@@ -35,8 +35,9 @@ pub(super) struct Work {
 }
 
 impl Work {
+    /// Changes are in stream order, so the first was created first, to the second that creation is cut to.
     fn oldest(&self) -> Option<Timestamp> {
-        self.changes.iter().map(|taken| taken.change.created).min()
+        self.changes.first().map(|taken| taken.change.created)
     }
 }
 
@@ -103,7 +104,7 @@ enum State {
 }
 
 impl Lane {
-    /// `cursor`: the window's position at which reading begins, at or before the first change the checkpoint does not cover.
+    /// Takes from the window's beginning, passing over what the checkpoint covers.
     pub fn new(origin: Arc<Origin>, shard: ShardId, policy: Policy, checkpoint: Checkpoint, seed: u64) -> Self {
         let state = if checkpoint.finished { State::Finished } else { State::Free };
         Self {
@@ -143,7 +144,7 @@ impl Lane {
             State::Committing(oldest) => *oldest,
             State::Free | State::Finished => None,
         };
-        let taken = under_way.into_iter().chain(self.again.iter().filter_map(Work::oldest)).min();
+        let taken = under_way.or_else(|| self.again.front().and_then(Work::oldest));
         taken.or_else(|| window.get(self.cursor).map(|change| change.created))
     }
 

@@ -1,29 +1,32 @@
 //! Attribute paths such as `address.lines[0]`, and `"a.b".c` for a name that holds a dot.
 //!
-//! Invariant: a path begins with a name, and no name is empty. notification-mailer compiles this very file, so that one
-//! grammar serves both. Knows nothing of items.
+//! For plugins whose settings name attributes: one grammar for all of them.
+//!
+//! Invariant: a path begins with a name, and no name is empty. Knows nothing of items.
 
 /// What leads one level deeper into an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub enum Step {
     /// Into a map, or into the item itself.
     Name(Box<str>),
     /// Into a list, from 0.
     Index(usize),
 }
 
+/// Leads from an item to one of its values.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Path(Vec<Step>);
+pub struct Path(Vec<Step>);
 
 impl Path {
     /// The error says what is wrong with `text` and how it could be written.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         Self::parse_steps(text).map(Self).map_err(|why| {
             format!("`{text}` is no attribute path: {why}; write a path as `address.lines[0]`, a name with a dot as `\"a.b\".c`")
         })
     }
 
-    pub(crate) fn steps(&self) -> &[Step] {
+    /// At least one, the first a name.
+    pub fn steps(&self) -> &[Step] {
         &self.0
     }
 
