@@ -15,6 +15,7 @@ pub mod limits;
 pub mod name;
 pub mod port;
 pub mod reader;
+mod scan;
 pub mod sequence;
 pub mod shard;
 pub mod shard_graph;
