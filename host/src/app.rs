@@ -156,6 +156,10 @@ impl Base {
         let mut targets = Targets::new();
         for target in config.targets.values() {
             let aws = self.aws.config(&target.connection).await;
+            if aws.region().is_none() {
+                faults.push(no_region(&format!("targets.{}", target.name)));
+                continue;
+            }
             match Target::connect(&aws, &target.name, &target.table, self.signals.clone()).await {
                 Ok(connected) => drop(targets.insert(target.name.clone(), Arc::new(connected))),
                 Err(error) => faults.push(format!("targets.{}: {error}", target.name)),
@@ -167,25 +171,16 @@ impl Base {
     async fn sources(&self, config: &Config, faults: &mut Vec<String>) -> Sources {
         let mut sources = Sources::new();
         for stream in config.streams.values() {
-            let source = self.source(stream).await;
+            let Some(source) = source(&self.aws, stream).await else {
+                faults.push(no_region(&format!("streams.{}", stream.name)));
+                continue;
+            };
             match source.latest().await {
-                Ok(info) => drop(sources.insert(stream.name.clone(), (source, info))),
+                Ok(info) => drop(sources.insert(stream.name.clone(), (Arc::new(source) as _, info))),
                 Err(error) => faults.push(format!("streams.{}: {error}", stream.name)),
             }
         }
         sources
-    }
-
-    async fn source(&self, stream: &StreamConfig) -> Arc<dyn StreamSource> {
-        let aws = self.aws.config(&stream.connection).await;
-        let region = aws.region().map_or_else(String::new, ToString::to_string);
-        let config = SourceConfig {
-            table: stream.table.clone(),
-            region,
-            endpoint: stream.connection.endpoint.clone(),
-            streams_endpoint: stream.streams_endpoint.clone(),
-        };
-        Arc::new(Source::new(&aws, config))
     }
 
     async fn triggers(&self, config: &Config, places: &Places, faults: &mut Vec<String>) -> Vec<Arc<Trigger>> {
@@ -307,6 +302,22 @@ fn mailers(config: &Config, faults: &mut Vec<String>) -> Mailers {
         }
     }
     mailers
+}
+
+/// Reaches the table's streams; none where neither the config nor the environment names a region.
+pub async fn source(aws: &Aws, stream: &StreamConfig) -> Option<Source> {
+    let aws = aws.config(&stream.connection).await;
+    let config = SourceConfig {
+        table: stream.table.clone(),
+        region: aws.region()?.to_string(),
+        endpoint: stream.connection.endpoint.clone(),
+        streams_endpoint: stream.streams_endpoint.clone(),
+    };
+    Some(Source::new(&aws, config))
+}
+
+pub fn no_region(place: &str) -> String {
+    format!("{place}: there is no region: set `region`, AWS_REGION, or `region` in the profile that is used")
 }
 
 pub fn engine_config(config: &Config) -> EngineConfig {

@@ -10,6 +10,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, StreamSpecification, StreamViewType,
+};
 use tempfile::TempDir;
 use tripline::aws::Aws;
 use tripline::config::Config;
@@ -23,7 +27,7 @@ const STALLED_AFTER: Duration = Duration::from_secs(60);
 pub(crate) fn tripline() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
     command.env("TRIPLINE_LOG", "info,tripline=debug");
-    for name in ["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+    for name in ["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"] {
         command.env_remove(name);
     }
     command
@@ -112,7 +116,13 @@ pub(crate) struct Host {
 impl Host {
     /// Returns once it says that it runs.
     pub(crate) fn start(config: &Path) -> Self {
+        Self::start_with(config, &[])
+    }
+
+    /// The same with `environment` beside the test's own.
+    pub(crate) fn start_with(config: &Path, environment: &[(String, String)]) -> Self {
         let mut child = tripline()
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .args(["run", "--log-format", "json", "-c"])
             .arg(config)
             .stdout(Stdio::null())
@@ -217,6 +227,20 @@ impl Drop for Host {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// With the key `id` and a stream.
+pub(crate) async fn create_table(client: &Client, table: &str, view: StreamViewType) {
+    let key = AttributeDefinition::builder().attribute_name("id").attribute_type(ScalarAttributeType::S).build();
+    let stream = StreamSpecification::builder().stream_enabled(true).stream_view_type(view).build();
+    let create = client
+        .create_table()
+        .table_name(table)
+        .attribute_definitions(key.unwrap())
+        .key_schema(KeySchemaElement::builder().attribute_name("id").key_type(KeyType::Hash).build().unwrap())
+        .billing_mode(BillingMode::PayPerRequest)
+        .stream_specification(stream.unwrap());
+    create.send().await.unwrap();
 }
 
 #[track_caller]
