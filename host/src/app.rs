@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use tokio_util::sync::CancellationToken;
-use tripline_admin::{Admin, BoundAdmin, Component, Health, State, Telemetry, Token};
+use tripline_admin::{Admin, BoundAdmin, Component, Health, State, Taps, Telemetry, Token};
 use tripline_capability::mail::{Mailer, Sender};
 use tripline_capability::tables::Target;
 use tripline_core::name::StreamName;
@@ -22,6 +22,7 @@ use tripline_store::{SqliteStore, StoreThreads};
 use tripline_stream::{Source, SourceConfig};
 
 use crate::aws::Aws;
+use crate::cli::host_api::Announced;
 use crate::clock;
 use crate::config::{Config, StreamConfig, TriggerConfig, is_loopback};
 use crate::plugins;
@@ -56,6 +57,7 @@ pub struct App {
     files: Vec<PluginFile>,
     sender: Sender,
     admin: BoundAdmin,
+    announced: Announced,
     store: SqliteStore,
     threads: StoreThreads,
     drain_max: Duration,
@@ -67,6 +69,7 @@ struct Base {
     signals: Arc<dyn Signals>,
     store: SqliteStore,
     aws: Aws,
+    taps: Taps,
 }
 
 impl App {
@@ -77,8 +80,10 @@ impl App {
         let one = |error: &dyn fmt::Display| StartError(vec![error.to_string()]);
         let (store, threads) = SqliteStore::open(&config.host.data_dir, signals.clone()).map_err(|error| one(&error))?;
         health.set(Component::Store, State::Ready);
-        let base = Base { telemetry, signals, store, aws: Aws::new() };
+        let taps = Taps::new(config.triggers.values().map(|trigger| trigger.stream.clone()));
+        let base = Base { telemetry, signals, store, aws: Aws::new(), taps };
         let admin = base.admin(config).await.map_err(|error| one(&error))?;
+        let announced = Announced::write(&config.host.data_dir, admin.local_addr).map_err(|error| one(&format!("{error:#}")))?;
 
         let mut faults = Vec::new();
         let places = Places {
@@ -93,7 +98,7 @@ impl App {
         let files = base.files(config, &triggers, &places.sources);
         let sender = base.sender(places.mailers);
         let streams = base.streams(config, triggers, places.sources);
-        Ok(Self { streams, files, sender, admin, store: base.store, threads, drain_max: config.host.drain_max })
+        Ok(Self { streams, files, sender, admin, announced, store: base.store, threads, drain_max: config.host.drain_max })
     }
 
     /// Where metrics and health are served.
@@ -124,7 +129,9 @@ impl App {
         supervisor.spawn(Kind::Store, async move { Ok(self.threads.run().await?) });
         // The store's threads end when the last handle is gone.
         drop(self.store);
-        supervisor.run(self.drain_max).await
+        let ended = supervisor.run(self.drain_max).await;
+        drop(self.announced);
+        ended
     }
 }
 
@@ -147,6 +154,7 @@ impl Base {
             telemetry: self.telemetry.clone(),
             counters: Arc::new(self.store.clone()),
             token: Some(token),
+            taps: self.taps.clone(),
             counter_series_max: config.host.counter_series_max,
         };
         Ok(admin.bind().await?)
@@ -285,6 +293,7 @@ impl Base {
                 signals: self.signals.clone(),
                 pace: if is_local { Pace::unlimited() } else { Pace::aws() },
                 window_bytes_max: configured.window_bytes_max,
+                tap: self.taps.of(&name),
                 name,
             };
             streams.push((Arc::new(stream), info));

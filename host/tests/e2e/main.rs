@@ -8,4 +8,5 @@ mod harness;
 mod kill;
 mod ministack;
 mod reload;
+mod streams;
 mod views;
