@@ -177,14 +177,7 @@ impl Host {
 
     /// GET; the status and the body.
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
-        use std::io::{Read, Write};
-        let mut stream = std::net::TcpStream::connect(&self.address).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-        let body = answer.split_once("\r\n\r\n").unwrap().1.to_owned();
-        (status, body)
+        http_get(&self.address, path)
     }
 
     /// The sum of a metric's samples whose labels contain `labels`.
@@ -249,13 +242,36 @@ pub(crate) fn assert_clean(findings: &Findings) {
     assert!(findings.mails_expected > 0, "the traffic had nobody sign up: {findings:?}");
 }
 
+fn tools() -> PathBuf {
+    std::env::var_os("TRIPLINE_TOOLS").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools"), PathBuf::from)
+}
+
 /// A program that `cargo xtask test` has set up; plain `cargo test` finds it there too.
 pub(crate) fn tool(name: &str) -> PathBuf {
-    let tools =
-        std::env::var_os("TRIPLINE_TOOLS").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools"), PathBuf::from);
-    let program = tools.join("venv/bin").join(name);
+    let program = tools().join("venv/bin").join(name);
     assert!(program.exists(), "{} is missing: `cargo xtask test` sets it up", program.display());
     program
+}
+
+/// The same of a Debian package; the one on PATH where none was set up.
+pub(crate) fn debian_tool(name: &str) -> PathBuf {
+    let program = tools().join("debian/usr/bin").join(name);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let installed = std::env::split_paths(&path).map(|folder| folder.join(name));
+    let found = std::iter::once(program).chain(installed).find(|program| program.is_file());
+    found.unwrap_or_else(|| panic!("{name} is missing: `cargo xtask test` sets it up"))
+}
+
+/// GET; the status and the body, which HTTP/1.0 leaves in one piece.
+pub(crate) fn http_get(address: &str, path: &str) -> (u16, String) {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    let body = answer.split_once("\r\n\r\n").unwrap().1.to_owned();
+    (status, body)
 }
 
 /// A server that a test started, on a free port; killed when dropped.

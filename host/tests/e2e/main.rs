@@ -7,6 +7,7 @@ mod credentials;
 mod harness;
 mod kill;
 mod ministack;
+mod prometheus;
 mod reload;
 mod streams;
 mod views;

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stderr, reason = "a command-line tool: progress is what it prints")]
 
 mod command;
+mod debian;
 mod test;
 mod tools;
 mod wasm;
