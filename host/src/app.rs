@@ -125,13 +125,17 @@ impl App {
             Ok(())
         });
         let stopped = stop.clone();
-        supervisor.spawn(Kind::Admin, async move { Ok(self.admin.run(stopped.cancelled_owned()).await?) });
+        let announced = self.announced;
+        let stopped = async move {
+            stopped.cancelled_owned().await;
+            // While this host still holds the directory: the next one writes its own.
+            drop(announced);
+        };
+        supervisor.spawn(Kind::Admin, async move { Ok(self.admin.run(stopped).await?) });
         supervisor.spawn(Kind::Store, async move { Ok(self.threads.run().await?) });
         // The store's threads end when the last handle is gone.
         drop(self.store);
-        let ended = supervisor.run(self.drain_max).await;
-        drop(self.announced);
-        ended
+        supervisor.run(self.drain_max).await
     }
 }
 

@@ -339,6 +339,23 @@ async fn a_running_host_shows_what_it_reads_and_nobody_else_reads() {
     assert!(cut.ends_well());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_host_was_killed_the_stream_is_read_all_the_same() {
+    let shop = Shop::embedded().await;
+    let host = shop.start();
+    host.kill();
+    assert!(shop.dir.path().join("data/address").exists(), "a killed host cleans nothing up: this test would show nothing");
+    let tail = shop.tail(&["shop", "--json", "--records", "3"]);
+    for note in ["a", "b", "c"] {
+        shop.put("o1", note).await;
+    }
+    check_events(&tail);
+    assert!(tail.ends_well());
+    let host = shop.start();
+    assert!(host.stop());
+    assert!(!shop.dir.path().join("data/address").exists());
+}
+
 /// Reads the token and asks as the command does, but takes nothing.
 fn watch_without_reading(shop: &Shop, host: &Host) -> TcpStream {
     let token = std::fs::read_to_string(shop.dir.path().join("data/token")).unwrap();
