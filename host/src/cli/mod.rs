@@ -2,9 +2,11 @@
 
 mod check;
 mod data;
+pub(crate) mod host_api;
 mod inspect;
 pub(crate) mod output;
 mod run;
+mod streams;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -54,6 +56,9 @@ enum Command {
     /// Dead letters: changes that a trigger gave up on, kept whole.
     #[command(subcommand)]
     Dlq(DlqCommand),
+    /// Streams and their shards: list, describe, watch, turn on and off.
+    #[command(subcommand)]
+    Streams(streams::Command),
 }
 
 #[derive(Debug, Subcommand)]
@@ -112,6 +117,7 @@ impl Cli {
                 Command::State(StateCommand::Dump(options)) => data::dump(&options),
                 Command::Dlq(DlqCommand::List(options)) => data::list(&options),
                 Command::Dlq(DlqCommand::Show(options)) => data::show(&options),
+                Command::Streams(command) => streams::run(&command).await,
             }
         })
     }

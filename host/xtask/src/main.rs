@@ -7,6 +7,7 @@
 
 mod bench;
 mod command;
+mod debian;
 mod test;
 mod tools;
 mod wasm;
