@@ -15,7 +15,7 @@ use tripline::clock;
 use tripline::config::Connection;
 use tripline::stream_task::Stream;
 use tripline::trigger::Trigger;
-use tripline_admin::{Health, Telemetry};
+use tripline_admin::{Health, Taps, Telemetry};
 use tripline_core::backoff::Backoff;
 use tripline_core::delivery::{Policy, Then};
 use tripline_core::name::{StreamArn, TriggerName};
@@ -55,6 +55,7 @@ pub(crate) async fn run(case: &Case, endpoint: &str) -> Result<Used> {
         signals,
         pace: Pace::unlimited(),
         window_bytes_max: WINDOW_BYTES,
+        tap: Taps::new([TABLE.into()]).of(&TABLE.into()),
     });
 
     let stop = CancellationToken::new();
