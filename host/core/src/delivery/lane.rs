@@ -5,7 +5,7 @@
 //! at most; settlements become durable in the order in which they were made.
 //! Knows nothing of who calls the plugin or writes the settlement; of what a mutation is, only which change it belongs to.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::settle::{self, Verdict};
@@ -13,7 +13,8 @@ use super::settlement::{Settlement, Uncommitted};
 use super::{Batch, Origin, Outcome, Policy, Report, Then};
 use crate::change::Change;
 use crate::checkpoint::Checkpoint;
-use crate::effect::Effect;
+use crate::decimal::Decimal;
+use crate::effect::{CounterKey, Effect, Mutation};
 use crate::name::{PluginVersion, ShardId};
 use crate::sequence::SequenceNumber;
 use crate::time::Timestamp;
@@ -288,9 +289,23 @@ impl Lane {
         settlement.acknowledged = verdict.done.len();
         let is_done = |effect: &Effect| verdict.is_done.get(effect.change as usize).copied().unwrap_or(false);
         let kept = effects.into_iter().filter(is_done);
-        settlement.mutations = kept.map(|effect| effect.mutation).collect();
+        settlement.mutations = summed(kept.map(|effect| effect.mutation));
         Some(settlement)
     }
+}
+
+/// What is added to one counter, added up: sums commute, and a commit writes each counter once. All else in its order.
+fn summed(mutations: impl Iterator<Item = Mutation>) -> Vec<Mutation> {
+    let mut sums: BTreeMap<CounterKey, Decimal> = BTreeMap::new();
+    let mut others = Vec::new();
+    for mutation in mutations {
+        match mutation {
+            Mutation::AddCounter { counter, delta } => *sums.entry(counter).or_default() += &delta,
+            other => others.push(other),
+        }
+    }
+    others.extend(sums.into_iter().map(|(counter, delta)| Mutation::AddCounter { counter, delta }));
+    others
 }
 
 impl Settled {

@@ -8,6 +8,7 @@ use expect_test::{Expect, expect};
 use super::*;
 use crate::change::Change;
 use crate::checkpoint::Checkpoint;
+use crate::decimal::Decimal;
 use crate::effect::{CounterKey, Effect, Mutation};
 use crate::name::PluginVersion;
 use crate::sequence::SequenceNumber;
@@ -398,25 +399,30 @@ fn an_index_that_is_not_there_is_nobodys_failure() {
 }
 
 #[test]
-fn mutations_keep_their_order() {
+fn mutations_keep_their_order_and_counters_are_added_up() {
     let mut lane = lane(policy(), Checkpoint::default());
-    let window = window("1a 2b");
+    let window = window("1a 2b 3c");
     let Step::Deliver(_) = lane.next(Timestamp::default(), &window, false) else { panic!("delivers") };
-    let add = |change, name: &str| Effect {
+    let add = |change, name: &str, delta: &str| Effect {
         change,
-        mutation: Mutation::AddCounter { counter: CounterKey::new(name, Vec::new()), delta: crate::decimal::Decimal::default() },
+        mutation: Mutation::AddCounter { counter: CounterKey::new(name, Vec::new()), delta: Decimal::parse(delta).unwrap() },
     };
-    let report = Report { outcome: Outcome::Handled(Vec::new()), effects: vec![add(1, "x"), add(0, "y"), add(1, "z")], reads: Vec::new() };
+    let delete = |change, key: &str| Effect { change, mutation: Mutation::DeleteState { key: key.into() } };
+    let effects =
+        vec![add(1, "x", "1"), delete(1, "b"), add(0, "y", "0.5"), delete(0, "a"), add(1, "x", "-3"), add(2, "x", "9"), delete(2, "c")];
+    let failed = FailedChange { index: 2, failure: Failure::retry("told to") };
+    let report = Report { outcome: Outcome::Handled(vec![failed]), effects, reads: Vec::new() };
     let settled = lane.reported(Timestamp::default(), report, &"v1".into()).settlement.unwrap();
-    let names: Vec<_> = settled
+    let shown: Vec<_> = settled
         .mutations
         .iter()
         .map(|mutation| match mutation {
-            Mutation::AddCounter { counter, .. } => counter.name.to_string(),
+            Mutation::AddCounter { counter, delta } => format!("{counter} {delta}"),
+            Mutation::DeleteState { key } => key.to_string(),
             other => panic!("{other:?}"),
         })
         .collect();
-    assert_eq!(names, ["x", "y", "z"]);
+    assert_eq!(shown, ["b", "a", "x -2", "y 0.5"]);
 }
 
 /// Plays `deliver`, an outcome of `report`, and `durable`; shows what is delivered and committed.
