@@ -3,8 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on fails, and one with a seed says it")]
 
 mod command_line;
+mod drain;
 mod harness;
 mod kill;
+#[allow(dead_code, reason = "tests/crash uses all of it")]
+mod mails;
 mod ministack;
+#[allow(dead_code, reason = "tests/crash uses all of it")]
+mod model;
+mod plugin_file;
 mod reload;
 mod views;
