@@ -9,8 +9,8 @@ use std::time::Duration;
 const BURSTS: Range<usize> = 4..14;
 const BURST_CHANGES: Range<u64> = 2..30;
 const BURST_PAUSE_MS: Range<u64> = 0..250;
-/// Mostly short: what is under way is what a kill is about.
-const LIVES_MS: [Range<u64>; 3] = [0..1, 0..100, 0..1000];
+/// Mostly short, since a kill is about what is under way; long enough now and then to catch up.
+const LIVES_MS: [Range<u64>; 4] = [0..1, 0..200, 0..1500, 1000..4000];
 
 #[derive(Clone, Debug)]
 pub(crate) struct Round {

@@ -255,7 +255,7 @@ impl Trial {
             .faults
             .extend(arrived.difference(expected).map(|to| format!("a mail to {to}, who is owed none")));
         let again = verdict.doubles.into_iter().map(|double| {
-            let accepted_ms_before_the_cut = double.before_cut.as_secs_f64() * 1000.0;
+            let accepted_ms_before_the_cut = (double.before_cut.as_secs_f64() * 1e6).round() / 1e3;
             Again { message_id: double.message_id, round: double.run, accepted_ms_before_the_cut }
         });
         self.report.mails_again = again.collect();
