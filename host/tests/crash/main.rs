@@ -52,6 +52,8 @@ struct Options {
     #[arg(hide = true)]
     filters: Vec<String>,
     #[arg(long, hide = true)]
+    list: bool,
+    #[arg(long, hide = true)]
     nocapture: bool,
     #[arg(long, hide = true)]
     test_threads: Option<usize>,
@@ -59,6 +61,10 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    if options.list {
+        println!("{NAME}: test");
+        return ExitCode::SUCCESS;
+    }
     if !options.filters.is_empty() && !options.filters.iter().any(|filter| NAME.contains(filter.as_str())) {
         println!("{NAME}: filtered out");
         return ExitCode::SUCCESS;

@@ -5,6 +5,9 @@ use std::fmt;
 
 use serde::Serialize;
 
+/// One bug makes many faults.
+const FAULTS_SHOWN: usize = 40;
+
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Report {
     /// Nothing differs: no fault after any kill nor in the end.
@@ -65,8 +68,11 @@ impl fmt::Display for Report {
         for (round, again) in by_round {
             writeln!(f, "              {again} since round {round} was cut off")?;
         }
-        for fault in &self.faults {
+        for fault in self.faults.iter().take(FAULTS_SHOWN) {
             writeln!(f, "FAULT: {fault}")?;
+        }
+        if let Some(more @ 1..) = self.faults.len().checked_sub(FAULTS_SHOWN) {
+            writeln!(f, "FAULT: and {more} more; --json has them all")?;
         }
         write!(f, "{}", if self.exact { "exact" } else { "NOT EXACT" })
     }

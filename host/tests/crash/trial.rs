@@ -267,7 +267,9 @@ impl Trial {
         if self.report.exact {
             self.place.dir.disable_cleanup(false);
         } else {
-            self.report.faults.push(format!("kept for a look: {}", self.place.dir.path().display()));
+            self.report
+                .faults
+                .insert(0, format!("something differs; kept for a look: {}", self.place.dir.path().display()));
         }
         self.report
     }
