@@ -8,6 +8,8 @@ use std::time::Duration;
 
 const BURSTS: Range<usize> = 4..14;
 const BURST_CHANGES: Range<u64> = 2..30;
+/// The last is held back until the host has lived: there is something under way when it ends, also where it had caught up.
+const LAST_BURST_CHANGES: Range<u64> = 10..80;
 const BURST_PAUSE_MS: Range<u64> = 0..250;
 /// Mostly short, since a kill is about what is under way; long enough now and then to catch up.
 const LIVES_MS: [Range<u64>; 4] = [0..1, 0..200, 0..1500, 1000..4000];
@@ -16,7 +18,9 @@ const LIVES_MS: [Range<u64>; 4] = [0..1, 0..200, 0..1500, 1000..4000];
 pub(crate) struct Round {
     /// So many changes, then a pause.
     pub(crate) bursts: Vec<(u64, Duration)>,
-    /// The host starts once so many changes of the round are written.
+    /// And so many once the host has lived.
+    pub(crate) last_burst: u64,
+    /// The host starts once so many changes of the round are written; the last burst is not among them.
     pub(crate) start_at: u64,
     /// How long the host runs before its end is waited for.
     pub(crate) lives: Duration,
@@ -46,7 +50,9 @@ pub(crate) enum End {
     KillStarting {
         after: Duration,
     },
-    KillRunning,
+    KillRunning {
+        after: Duration,
+    },
     KillAtChange {
         changes: u64,
         after: Duration,
@@ -77,7 +83,7 @@ impl End {
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::KillStarting { .. } => "kill_starting",
-            Self::KillRunning => "kill_running",
+            Self::KillRunning { .. } => "kill_running",
             Self::KillAtChange { .. } => "kill_at_change",
             Self::KillAtMail { .. } => "kill_at_mail",
             Self::KillDraining { .. } => "kill_draining",
@@ -91,7 +97,7 @@ impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::KillStarting { after } => write!(f, "killed {after:?} after it was started"),
-            Self::KillRunning => write!(f, "killed"),
+            Self::KillRunning { after } => write!(f, "killed {after:?} later"),
             Self::KillAtChange { changes, after } => write!(f, "killed {after:?} after change {changes}"),
             Self::KillAtMail { mails, after } => write!(f, "killed {after:?} after mail {mails}"),
             Self::KillDraining { changes, after } => write!(f, "SIGTERM at change {changes}, killed {after:?} later"),
@@ -103,7 +109,7 @@ impl fmt::Display for End {
 
 impl Round {
     pub(crate) fn changes(&self) -> u64 {
-        self.bursts.iter().map(|(changes, _)| changes).sum()
+        self.bursts.iter().map(|(changes, _)| changes).sum::<u64>() + self.last_burst
     }
 }
 
@@ -119,13 +125,14 @@ impl Script {
         Duration::from_millis(self.0.u64(range))
     }
 
-    fn end(&mut self, changes: u64) -> End {
-        let at = self.0.u64(1..=changes);
+    /// Somewhere in the last burst, which begins after `before`.
+    fn end(&mut self, before: u64, last_burst: u64) -> End {
+        let at = before + self.0.u64(1..=last_burst);
         match self.0.u8(..100) {
             0..14 => End::KillStarting { after: self.ms(0..600) },
-            14..30 => End::KillRunning,
+            14..30 => End::KillRunning { after: self.ms(0..150) },
             30..50 => End::KillAtChange { changes: at, after: self.ms(0..40) },
-            50..72 => End::KillAtMail { mails: self.0.usize(1..12), after: self.ms(0..4) },
+            50..72 => End::KillAtMail { mails: self.0.usize(1..8), after: self.ms(0..4) },
             72..86 => End::KillDraining { changes: at, after: self.ms(0..30) },
             86..91 => End::SecondSignal { changes: at, after: self.ms(0..20) },
             _ => End::Stop { changes: at },
@@ -142,7 +149,11 @@ impl Iterator for Script {
         let start_at = if self.0.bool() { 0 } else { self.0.u64(..changes) };
         let swaps = [Swap::Rename, Swap::Write, Swap::Garbage, Swap::Unfit];
         let swap = (self.0.u8(..3) == 0).then(|| (self.ms(0..150), swaps[self.0.usize(..swaps.len())]));
+        let last_burst = self.0.u64(LAST_BURST_CHANGES);
         let lives = LIVES_MS[self.0.usize(..LIVES_MS.len())].clone();
-        Some(Round { bursts, start_at, lives: self.ms(lives), swap, end: self.end(changes) })
+        let (lives, end) = (self.ms(lives), self.end(changes, last_burst));
+        // It may not live to see one.
+        let swap = swap.filter(|_| !matches!(end, End::KillStarting { .. }));
+        Some(Round { bursts, last_burst, start_at, lives, swap, end })
     }
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinSet, block_in_place};
 use tripline::workload::{Tables, Traffic};
 
@@ -103,11 +103,12 @@ impl Trial {
         let (progress, mut written) = watch::channel(0);
         let mut writing = JoinSet::new();
         let traffic = self.traffic.take().unwrap();
-        writing.spawn(write(traffic, self.place.tables.clone(), round.bursts.clone(), progress));
+        let (go_on, may_go_on) = oneshot::channel();
+        writing.spawn(write(traffic, self.place.tables.clone(), round.clone(), (progress, may_go_on)));
 
         reach(&mut written, round.start_at).await;
         let host = Host::spawn(&self.place.config_file());
-        let ended = self.end(host, round, &mut written).await;
+        let ended = self.end(host, round, (go_on, &mut written)).await;
         let at_end = *written.borrow();
         let in_flight = self.look(run, &ended).await;
         self.traffic = Some(writing.join_next().await.unwrap().unwrap());
@@ -121,8 +122,8 @@ impl Trial {
         )
     }
 
-    /// Does to the host what the script says; it is gone when this returns.
-    async fn end(&mut self, mut host: Host, round: &Round, written: &mut watch::Receiver<u64>) -> Ended {
+    /// Does to the host what the script says; it is gone when this returns. `go_on`: dropped, it lets the last burst be written.
+    async fn end(&mut self, mut host: Host, round: &Round, (go_on, written): (oneshot::Sender<()>, &mut watch::Receiver<u64>)) -> Ended {
         if let End::KillStarting { after } = round.end {
             tokio::time::sleep(after).await;
             return Ended::by_kill(host.kill());
@@ -133,10 +134,12 @@ impl Trial {
             self.swap(swap);
         }
         tokio::time::sleep(round.lives).await;
+        let mails_before = self.mails.count();
+        drop(go_on);
         match round.end {
-            End::KillStarting { .. } | End::KillRunning => {}
+            End::KillStarting { after } | End::KillRunning { after } => tokio::time::sleep(after).await,
             End::KillAtMail { mails, after } => {
-                self.mails.wait_for(self.mails.count() + mails, MAIL_WAIT).await;
+                self.mails.wait_for(mails_before + mails, MAIL_WAIT).await;
                 tokio::time::sleep(after).await;
             }
             End::KillAtChange { changes, after } => {
@@ -275,15 +278,24 @@ impl Trial {
     }
 }
 
-/// Writes the round's bursts; `progress` hears how many changes of the round there are.
-async fn write(mut traffic: Traffic, tables: Tables, bursts: Vec<(u64, Duration)>, progress: watch::Sender<u64>) -> Traffic {
+/// Writes the round's changes. `progress` hears how many of them there are; the last burst waits until the sender of `may_go_on` is gone.
+async fn write(
+    mut traffic: Traffic,
+    tables: Tables,
+    round: Round,
+    (progress, may_go_on): (watch::Sender<u64>, oneshot::Receiver<()>),
+) -> Traffic {
     let before = traffic.written();
-    for (changes, pause) in bursts {
+    let told = |written| progress.send_modify(|so_far| *so_far = written - before);
+    for (changes, pause) in round.bursts {
         let until = traffic.written() + changes;
-        let told = |written| progress.send_modify(|so_far| *so_far = written - before);
         traffic.write(&tables, until, told).await.unwrap();
         tokio::time::sleep(pause).await;
     }
+    // An error: the sender is gone, and that is the message.
+    let _ = may_go_on.await;
+    let until = traffic.written() + round.last_burst;
+    traffic.write(&tables, until, told).await.unwrap();
     traffic
 }
 
