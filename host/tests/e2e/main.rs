@@ -4,9 +4,15 @@
 
 mod command_line;
 mod credentials;
+mod drain;
 mod harness;
 mod kill;
+#[allow(dead_code, reason = "tests/crash uses all of it")]
+mod mails;
 mod ministack;
+#[allow(dead_code, reason = "tests/crash uses all of it")]
+mod model;
+mod plugin_file;
 mod prometheus;
 mod reload;
 mod streams;
