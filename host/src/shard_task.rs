@@ -39,7 +39,9 @@ pub(crate) struct Shard {
 impl Shard {
     /// Runs until the shard's end, or until `stop` and what was under way has ended.
     pub(crate) async fn run(self, mut consumer: ShardConsumer, stop: CancellationToken) -> Result<End> {
-        // Plugins compute: each on whatever thread is free. All else waits for others, and goes on right here.
+        // Plugins of several triggers compute at once, each on whatever thread is free. A single one stays where its changes are in the
+        // processor's cache, and gives way at every tick. All else waits for others.
+        let is_shared = self.triggers.len() > 1;
         let mut deliveries = JoinSet::new();
         let mut waits = FuturesUnordered::new();
         let mut event = Event::Woke;
@@ -48,7 +50,8 @@ impl Shard {
             for action in consumer.step(clock::now(), event) {
                 match action {
                     Action::End(end) => return Ok(end),
-                    Action::Deliver { lane, batch } => drop(deliveries.spawn(self.clone().deliver(lane, batch))),
+                    Action::Deliver { lane, batch } if is_shared => drop(deliveries.spawn(self.clone().deliver(lane, batch))),
+                    Action::Deliver { lane, batch } => waits.push(self.clone().deliver(lane, batch).boxed()),
                     Action::Open(position) => waits.push(self.open(position).boxed()),
                     Action::Poll(iterator) => waits.push(self.poll(iterator).boxed()),
                     Action::Commit { lane, settlement } => waits.push(self.commit(lane, *settlement).boxed()),
