@@ -17,7 +17,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::case::Case;
-use crate::measure::Used;
+use crate::measure::{Place, Used};
 use crate::process::Contestant;
 
 #[derive(Debug, Parser)]
@@ -47,17 +47,27 @@ enum Part {
     Contest { contestant: String, case: String, endpoint: String },
 }
 
-#[tokio::main]
-async fn main() -> Result<()> {
+fn main() -> Result<()> {
     let args = Args::parse();
-    match &args.part {
-        Some(Part::Serve { case }) => server::serve(&serde_json::from_str(case)?).await,
+    // Before the runtime: its threads stay where this one is, and are as many as there are processors for it.
+    let place = match args.part {
+        None => return plan::run(&args),
+        Some(Part::Serve { .. }) => Place::Server,
+        Some(Part::Contest { .. }) => Place::Contestant,
+    };
+    measure::keep_to(place);
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(args))
+}
+
+async fn run(args: Args) -> Result<()> {
+    match args.part {
+        Some(Part::Serve { case }) => server::serve(&serde_json::from_str(&case)?).await,
         Some(Part::Contest { contestant, case, endpoint }) => {
-            let used = contest(serde_json::from_str(&format!("{contestant:?}"))?, &serde_json::from_str(case)?, endpoint).await?;
+            let used = contest(serde_json::from_str(&format!("{contestant:?}"))?, &serde_json::from_str(&case)?, &endpoint).await?;
             println!("{}", serde_json::to_string(&used)?);
             Ok(())
         }
-        None => plan::run(&args),
+        None => Ok(()),
     }
 }
 

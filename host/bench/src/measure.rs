@@ -1,7 +1,9 @@
-//! What a contestant used between two moments: processor time of the whole process, and time on the wall.
+//! What a contestant used between two moments: processor time of the whole process, and time on the wall; and where it may run.
 
 use std::time::{Duration, Instant};
 
+#[cfg(target_os = "linux")]
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
@@ -47,3 +49,28 @@ fn cpu() -> Duration {
     let now = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(now.tv_sec.try_into().unwrap_or(0), now.tv_nsec.try_into().unwrap_or(0))
 }
+
+/// Server and contestant get a processor each, where there are two.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place {
+    Contestant,
+    Server,
+}
+
+/// This process keeps to one of the processors that it may use.
+#[cfg(target_os = "linux")]
+pub(crate) fn keep_to(place: Place) {
+    let Ok(allowed) = sched_getaffinity(None) else { return };
+    let mut processors = (0..CpuSet::MAX_CPU).filter(|processor| allowed.is_set(*processor));
+    let (first, Some(second)) = (processors.next(), processors.next()) else { return };
+    let mut one = CpuSet::new();
+    match (place, first) {
+        (Place::Contestant, Some(first)) => one.set(first),
+        _ => one.set(second),
+    }
+    // Where it is not allowed, figures vary more.
+    let _ = sched_setaffinity(None, &one);
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn keep_to(_: Place) {}
