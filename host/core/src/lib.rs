@@ -12,6 +12,7 @@ pub mod effect;
 pub mod follower;
 pub mod item_key;
 pub mod limits;
+pub mod mail;
 pub mod name;
 pub mod port;
 pub mod reader;

@@ -3,6 +3,7 @@
 mod check;
 mod data;
 mod inspect;
+mod mails;
 pub(crate) mod output;
 mod run;
 
@@ -54,6 +55,9 @@ enum Command {
     /// Dead letters: changes that a trigger gave up on, kept whole.
     #[command(subcommand)]
     Dlq(DlqCommand),
+    /// Mail that plugins have asked for: what waits and why, what was sent, what was given up on.
+    #[command(subcommand)]
+    Mails(MailsCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -68,6 +72,14 @@ enum DlqCommand {
     List(data::ListOptions),
     /// Print one dead letter with its whole record.
     Show(data::ShowOptions),
+}
+
+#[derive(Debug, Subcommand)]
+enum MailsCommand {
+    /// List mails, newest first, without recipients and texts.
+    List(mails::ListOptions),
+    /// Print one mail with its recipients and texts.
+    Show(mails::ShowOptions),
 }
 
 #[derive(Args, Clone, Debug)]
@@ -112,6 +124,8 @@ impl Cli {
                 Command::State(StateCommand::Dump(options)) => data::dump(&options),
                 Command::Dlq(DlqCommand::List(options)) => data::list(&options),
                 Command::Dlq(DlqCommand::Show(options)) => data::show(&options),
+                Command::Mails(MailsCommand::List(options)) => mails::list(&options),
+                Command::Mails(MailsCommand::Show(options)) => mails::show(&options),
             }
         })
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use tripline_core::decimal::Decimal;
 use tripline_core::effect::CounterKey;
-use tripline_store::{MailStatus, SqliteReader};
+use tripline_store::{MailFilter, MailStatus, SqliteReader};
 
 use super::tables::{Item, Tables};
 
@@ -146,7 +146,7 @@ fn counter_differences(expected: &BTreeMap<CounterKey, Decimal>, found: &BTreeMa
 
 /// Mails that are sent, by the outbox's word and, where they are files, with the file there; and files beyond those.
 fn mails(reader: &SqliteReader, mail_dir: Option<&Path>) -> Result<(usize, usize)> {
-    let mails = reader.mails(LIST_MAX)?;
+    let mails = reader.mails(&MailFilter::default(), LIST_MAX)?;
     let sent = mails.iter().filter(|mail| mail.status == MailStatus::Sent);
     let Some(mail_dir) = mail_dir else { return Ok((sent.count(), 0)) };
     let files = mail_files(mail_dir)?;

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{mpsc, oneshot, watch};
 use tripline_core::name::{StreamArn, TriggerName};
 use tripline_core::port::{
-    BoxFuture, Commit, CounterSource, CounterValue, MailOutcome, Outbox, QueuedMail, StateReader, Store, StoreError, StoredCheckpoint,
+    Backlog, BoxFuture, Commit, CounterSource, CounterValue, MailOutcome, Outbox, QueuedMail, StateReader, Store, StoreError,
+    StoredCheckpoint,
 };
 use tripline_core::signal::Signals;
 use tripline_core::time::Timestamp;
@@ -136,6 +137,11 @@ impl Outbox for SqliteStore {
 
     fn settle(&self, message_id: Box<str>, outcome: MailOutcome) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(self.write(Write::Settle { message_id, outcome }))
+    }
+
+    fn pending(&self, mailer: &str) -> BoxFuture<'_, Result<Backlog, StoreError>> {
+        let mailer = mailer.to_owned();
+        Box::pin(self.read(move |reader| reader.pending(&mailer)))
     }
 }
 

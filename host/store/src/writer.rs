@@ -90,12 +90,13 @@ impl Writer {
                 if group.commits > 0 {
                     self.signals.emit(Signal::Committed { took: began.elapsed(), batches: group.commits });
                 }
+                for (mailer, mails) in &mails {
+                    self.signals.emit(Signal::MailAccepted { mailer, mails: *mails });
+                    self.mails.send_modify(|count| *count += *mails as u64);
+                }
                 for reply in group.replies {
                     // Who no longer waits has no use for the answer.
                     let _ = reply.send(Ok(()));
-                }
-                if mails > 0 {
-                    self.mails.send_modify(|count| *count += mails as u64);
                 }
                 true
             }

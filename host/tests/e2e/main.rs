@@ -5,6 +5,9 @@
 mod command_line;
 mod harness;
 mod kill;
+mod mail;
+#[path = "../../capability/tests/mail_server/mod.rs"]
+mod mail_server;
 mod ministack;
 mod reload;
 mod views;

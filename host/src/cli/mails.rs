@@ -1,0 +1,112 @@
+//! `tripline mails`: the outbox, read without disturbing a host that runs.
+
+use anyhow::{Result, bail};
+use clap::{Args, ValueEnum};
+use tripline_store::{MailContent, MailFilter, MailRow, MailStatus};
+
+use super::data::Place;
+use super::output;
+
+/// So much of a Message-ID, which is a hash, tells mails apart.
+const ID_SHOWN: usize = 12;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Status {
+    Pending,
+    Sent,
+    Failed,
+}
+
+impl From<Status> for MailStatus {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Pending => Self::Pending,
+            Status::Sent => Self::Sent,
+            Status::Failed => Self::Failed,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ListOptions {
+    #[command(flatten)]
+    place: Place,
+    /// Of this mailer alone.
+    #[arg(long)]
+    mailer: Option<String>,
+    /// In this state alone.
+    #[arg(long)]
+    status: Option<Status>,
+    /// At most so many.
+    #[arg(long, default_value_t = 100)]
+    limit: usize,
+    /// Print one JSON list.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn list(options: &ListOptions) -> Result<()> {
+    let filter = MailFilter { mailer: options.mailer.clone(), status: options.status.map(MailStatus::from) };
+    let mails = options.place.open()?.mails(&filter, options.limit)?;
+    if options.json {
+        return output::json(&mails);
+    }
+    if mails.is_empty() {
+        return output::line("no mails");
+    }
+    let row = |mail: &MailRow| {
+        let reason: String = output::tame(mail.last_error.as_deref().unwrap_or_default()).chars().take(80).collect();
+        let id: String = mail.message_id.chars().take(ID_SHOWN).collect();
+        vec![id, mail.trigger.clone(), mail.mailer.clone(), mail.status.as_str().to_owned(), mail.attempts.to_string(), reason]
+    };
+    output::table(&["ID", "TRIGGER", "MAILER", "STATUS", "ATTEMPTS", "LAST REASON"], &mails.iter().map(row).collect::<Vec<_>>())
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ShowOptions {
+    /// A Message-ID, or the beginning of one, as `mails list` prints it.
+    id: String,
+    #[command(flatten)]
+    place: Place,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn show(options: &ShowOptions) -> Result<()> {
+    let found = options.place.open()?.find_mails(&options.id, 2)?;
+    let mail = match &*found {
+        [mail] => mail,
+        [] => bail!("there is no mail {}: `tripline mails list` shows those there are", options.id),
+        _ => bail!("more than one mail begins with {}: name more of its Message-ID", options.id),
+    };
+    if options.json { output::json(mail) } else { print(mail) }
+}
+
+fn print(mail: &MailContent) -> Result<()> {
+    let row = &mail.row;
+    let rows = [
+        ("message id", Some(row.message_id.clone())),
+        ("trigger", Some(row.trigger.clone())),
+        ("mailer", Some(row.mailer.clone())),
+        ("status", Some(row.status.as_str().to_owned())),
+        ("attempts", Some(row.attempts.to_string())),
+        ("accepted ms", Some(row.accepted_ms.to_string())),
+        ("not before ms", (row.status == MailStatus::Pending).then(|| row.not_before_ms.to_string())),
+        ("settled ms", row.settled_ms.map(|ms| ms.to_string())),
+        ("last reason", row.last_error.clone()),
+        ("to", Some(mail.to.join(", "))),
+        ("reply to", mail.reply_to.clone()),
+        ("subject", Some(mail.subject.clone())),
+    ];
+    for (name, value) in rows.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+        output::line(&format!("{name:14} {}", output::tame(&value)))?;
+    }
+    for (name, body) in [("text", &mail.text), ("html", &mail.html)] {
+        if let Some(body) = body {
+            output::line(name)?;
+            body.lines().try_for_each(|line| output::line(&format!("  {}", output::tame(line))))?;
+        }
+    }
+    Ok(())
+}
