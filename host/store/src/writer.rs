@@ -111,7 +111,8 @@ impl Writer {
     fn fail(&mut self, group: Group, unapplied: Option<Request>, reason: &str) {
         self.signals.emit(Signal::CommitFailed { reason });
         let waiting = unapplied.into_iter().chain(std::iter::from_fn(|| self.requests.try_recv().ok()));
-        let waiting = waiting.take(QUEUE_MAX).map(|request| request.reply);
+        // All of them before the first hears of it: what comes after that is another try.
+        let waiting: Vec<_> = waiting.take(QUEUE_MAX).map(|request| request.reply).collect();
         for reply in group.replies.into_iter().chain(waiting) {
             let _ = reply.send(Err(StoreError(reason.to_owned())));
         }
@@ -126,7 +127,7 @@ fn apply(ledger: &mut Ledger, request: Request, group: &mut Group) -> rusqlite::
             group.mutations += commit.mutations.len();
             1
         }
-        Write::Settle { .. } => 0,
+        Write::Settle { .. } | Write::Requeue { .. } => 0,
     };
     match ledger.apply(write) {
         Ok(()) => {
