@@ -22,12 +22,15 @@ pub(super) struct Place {
 }
 
 impl Place {
+    pub(super) fn data_dir(&self) -> Result<PathBuf> {
+        match &self.data_dir {
+            Some(dir) => Ok(dir.clone()),
+            None => Ok(self.file.load().context("to find `data_dir` (or name it with --data-dir)")?.host.data_dir),
+        }
+    }
+
     pub(super) fn open(&self) -> Result<SqliteReader> {
-        let data_dir = match &self.data_dir {
-            Some(dir) => dir.clone(),
-            None => self.file.load().context("to find `data_dir` (or name it with --data-dir)")?.host.data_dir,
-        };
-        Ok(SqliteReader::open(&data_dir)?)
+        Ok(SqliteReader::open(&self.data_dir()?)?)
     }
 }
 

@@ -1,11 +1,15 @@
-//! `tripline mails`: the outbox, read without disturbing a host that runs.
+//! `tripline mails`: the outbox, read without disturbing a host that runs; and changed where none does.
+
+use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
-use tripline_store::{MailContent, MailFilter, MailRow, MailStatus};
+use tripline_core::signal::Silence;
+use tripline_store::{MailContent, MailFilter, MailRow, MailStatus, SqliteReader, SqliteStore};
 
 use super::data::Place;
 use super::output;
+use crate::clock;
 
 /// So much of a Message-ID, which is a hash, tells mails apart.
 const ID_SHOWN: usize = 12;
@@ -74,13 +78,17 @@ pub(crate) struct ShowOptions {
 }
 
 pub(crate) fn show(options: &ShowOptions) -> Result<()> {
-    let found = options.place.open()?.find_mails(&options.id, 2)?;
-    let mail = match &*found {
-        [mail] => mail,
-        [] => bail!("there is no mail {}: `tripline mails list` shows those there are", options.id),
-        _ => bail!("more than one mail begins with {}: name more of its Message-ID", options.id),
-    };
-    if options.json { output::json(mail) } else { print(mail) }
+    let mail = find(&options.place.open()?, &options.id)?;
+    if options.json { output::json(&mail) } else { print(&mail) }
+}
+
+fn find(reader: &SqliteReader, id: &str) -> Result<MailContent> {
+    let mut found = reader.find_mails(id, 2)?;
+    match (found.pop(), found.is_empty()) {
+        (Some(mail), true) => Ok(mail),
+        (None, _) => bail!("there is no mail {id}: `tripline mails list` shows those there are"),
+        (Some(_), false) => bail!("more than one mail begins with {id}: name more of its Message-ID"),
+    }
 }
 
 fn print(mail: &MailContent) -> Result<()> {
@@ -109,4 +117,36 @@ fn print(mail: &MailContent) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RetryOptions {
+    /// Message-IDs, or the beginnings of them, as `mails list` prints them.
+    #[arg(required_unless_present = "failed", conflicts_with = "failed")]
+    ids: Vec<String>,
+    /// All that failed.
+    #[arg(long)]
+    failed: bool,
+    /// With --failed: of this mailer alone.
+    #[arg(long, requires = "failed")]
+    mailer: Option<String>,
+    #[command(flatten)]
+    place: Place,
+}
+
+pub(crate) async fn retry(options: &RetryOptions) -> Result<()> {
+    let reader = options.place.open()?;
+    let ids: Vec<Box<str>> = if options.failed {
+        let filter = MailFilter { mailer: options.mailer.clone(), status: Some(MailStatus::Failed) };
+        reader.mails(&filter, usize::MAX)?.into_iter().map(|mail| mail.message_id.into()).collect()
+    } else {
+        options.ids.iter().map(|id| Ok(find(&reader, id)?.row.message_id.into())).collect::<Result<_>>()?
+    };
+    let count = ids.len();
+    // The host holds the directory while it runs, and nobody else writes there.
+    let (store, threads) = SqliteStore::open(&options.place.data_dir()?, Arc::new(Silence))?;
+    store.retry_mails(ids, clock::now()).await?;
+    drop(store);
+    threads.run().await?;
+    output::line(&format!("{count} mails are tried again when the host runs"))
 }

@@ -80,6 +80,8 @@ enum MailsCommand {
     List(mails::ListOptions),
     /// Print one mail with its recipients and texts.
     Show(mails::ShowOptions),
+    /// Let mails that failed be tried again, as new. The host must not run.
+    Retry(mails::RetryOptions),
 }
 
 #[derive(Args, Clone, Debug)]
@@ -126,6 +128,7 @@ impl Cli {
                 Command::Dlq(DlqCommand::Show(options)) => data::show(&options),
                 Command::Mails(MailsCommand::List(options)) => mails::list(&options),
                 Command::Mails(MailsCommand::Show(options)) => mails::show(&options),
+                Command::Mails(MailsCommand::Retry(options)) => mails::retry(&options).await,
             }
         })
     }

@@ -28,7 +28,15 @@ const PURGE_ROWS_MAX: usize = 1_000;
 #[derive(Debug)]
 pub(crate) enum Write {
     Commit(Commit),
-    Settle { message_id: Box<str>, outcome: MailOutcome },
+    Settle {
+        message_id: Box<str>,
+        outcome: MailOutcome,
+    },
+    /// Mails that failed are tried again.
+    Requeue {
+        message_ids: Vec<Box<str>>,
+        now: Timestamp,
+    },
 }
 
 /// Mails that were new to the outbox, by mailer.
@@ -74,6 +82,7 @@ impl Ledger {
         let applied = match write {
             Write::Commit(commit) => self.commit(commit),
             Write::Settle { message_id, outcome } => self.settle(&message_id, &outcome),
+            Write::Requeue { message_ids, now } => self.requeue(&message_ids, now),
         };
         match applied.map_err(|error| self.blame(error)) {
             Ok(mails) => {
@@ -170,6 +179,16 @@ impl Ledger {
             self.saw(*at);
         }
         outbox::settle(&self.connection, message_id, outcome)?;
+        Ok(Mails::new())
+    }
+
+    fn requeue(&mut self, message_ids: &[Box<str>], now: Timestamp) -> Result<Mails, WriteError> {
+        self.saw(now);
+        for message_id in message_ids {
+            if !outbox::requeue(&self.connection, message_id, now)? {
+                return Err(WriteError::Refused(format!("mail {message_id} has not failed: only what failed is tried again")));
+            }
+        }
         Ok(Mails::new())
     }
 

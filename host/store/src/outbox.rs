@@ -1,8 +1,8 @@
 //! Mail that plugins have asked for.
 //!
 //! `outbox`: one row for each mail. `message_id`: unique, without angle brackets; a second mail with it is the same mail and
-//! changes nothing. `recipients`: a JSON array. `status`: `pending`, then `sent` or `failed`. `attempts`: tries that ended in
-//! "later"; a server that was away costs none. `not_before_ms`: no try before it. `last_error`: of the last try that failed. `accepted_ms`: of the commit.
+//! changes nothing. `recipients`: a JSON array. `status`: `pending`, then `sent` or `failed`. `attempts`: tries; one at a server
+//! that was away is none. `not_before_ms`: no try before it. `last_error`: of the last try that failed. `accepted_ms`: of the commit.
 //! `settled_ms`: when it was sent or given up.
 //!
 //! Invariant: a sent mail keeps its row, so that a replay is not sent again, but no body; rows go after 30 days. What failed
@@ -140,7 +140,7 @@ pub(crate) fn settle(connection: &Connection, message_id: &str, outcome: &MailOu
     let changed = match outcome {
         MailOutcome::Sent { at } => connection
             .prepare_cached(
-                "UPDATE outbox SET status = 'sent', settled_ms = ?2, text_body = NULL, html_body = NULL, last_error = NULL
+                "UPDATE outbox SET status = 'sent', attempts = attempts + 1, settled_ms = ?2, text_body = NULL, html_body = NULL, last_error = NULL
                  WHERE message_id = ?1 AND status = 'pending'",
             )?
             .execute(params![message_id, to_sql(at.as_ms())])?,
@@ -155,7 +155,7 @@ pub(crate) fn settle(connection: &Connection, message_id: &str, outcome: &MailOu
             .execute(params![message_id, reason])?,
         MailOutcome::Failed { at, reason } => connection
             .prepare_cached(
-                "UPDATE outbox SET status = 'failed', settled_ms = ?2, last_error = ?3
+                "UPDATE outbox SET status = 'failed', attempts = attempts + 1, settled_ms = ?2, last_error = ?3
                  WHERE message_id = ?1 AND status = 'pending'",
             )?
             .execute(params![message_id, to_sql(at.as_ms()), reason])?,
@@ -194,6 +194,14 @@ pub(crate) fn pending(connection: &Connection, mailer: &str) -> rusqlite::Result
         let due: Option<i64> = row.get(1)?;
         Ok(Backlog { mails: from_sql(row.get(0)?), due: due.map(|ms| Timestamp::from_ms(from_sql(ms))) })
     })
+}
+
+/// A mail that failed is as new. False: it had not failed.
+pub(crate) fn requeue(connection: &Connection, message_id: &str, now: Timestamp) -> rusqlite::Result<bool> {
+    let mut requeue = connection.prepare_cached(
+        "UPDATE outbox SET status = 'pending', attempts = 0, not_before_ms = ?2, settled_ms = NULL WHERE message_id = ?1 AND status = 'failed'",
+    )?;
+    Ok(requeue.execute(params![message_id, to_sql(now.as_ms())])? > 0)
 }
 
 /// Removes at most `rows_max` rows of mails sent long ago and says how many.

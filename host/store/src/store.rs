@@ -90,6 +90,11 @@ impl SqliteStore {
         answer.await.map_err(|_| ended())?
     }
 
+    /// Mails that were given up on are tried again: all of these, or none where one of them has not failed.
+    pub async fn retry_mails(&self, message_ids: Vec<Box<str>>, now: Timestamp) -> Result<(), StoreError> {
+        self.write(Write::Requeue { message_ids, now }).await
+    }
+
     async fn write(&self, write: Write) -> Result<(), StoreError> {
         let (reply, answer) = oneshot::channel();
         self.writer.send(Request { write, reply }).await.map_err(|_| ended())?;

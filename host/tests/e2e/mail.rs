@@ -114,7 +114,7 @@ async fn a_wrong_password_holds_mail_back_and_the_right_one_lets_it_go() {
     let findings = place.verify_without_mail_files().await;
     assert_clean(&findings);
     assert_eq!(server.count("mail"), findings.mails_expected);
-    assert!(listed(&place, &[]).iter().all(|mail| mail["attempts"] == 0 && mail["status"] == "sent"));
+    assert!(listed(&place, &[]).iter().all(|mail| mail["attempts"] == 1 && mail["status"] == "sent"));
     assert!(host.stop());
 }
 
@@ -145,7 +145,7 @@ async fn what_is_put_off_keeps_its_tries_over_a_restart_and_what_is_refused_is_k
     assert_eq!((metric(&host, "later"), metric(&host, "sent")), ((3 - attempts) as f64, 1.0));
     let all = listed(&place, &[]);
     let sent = all.iter().find(|mail| mail["message_id"] == waiting["message_id"]).unwrap();
-    assert_eq!((&sent["status"], &sent["attempts"]), (&"sent".into(), &3.into()));
+    assert_eq!((&sent["status"], &sent["attempts"]), (&"sent".into(), &4.into()));
     let asked = server.events("recipient").iter().filter(|event| event["to"] == "user-000001@example.com").count();
     assert_eq!(asked, 4);
     let failed = listed(&place, &["--status", "failed"]);
@@ -153,6 +153,23 @@ async fn what_is_put_off_keeps_its_tries_over_a_restart_and_what_is_refused_is_k
     assert!(failed["last_error"].as_str().unwrap().contains("no such user"), "{failed}");
     let shown: Value = serde_json::from_str(&mails(&place, &["show", failed["message_id"].as_str().unwrap(), "--json"])).unwrap();
     assert!(shown["to"][0] == "user-000002@example.com" && shown["text"].as_str().unwrap().contains("plan is ready"), "{shown}");
+    let retry = |id: &Value| {
+        let mut command = tripline();
+        command
+            .args(["mails", "retry", id.as_str().unwrap(), "--data-dir"])
+            .arg(place.data_dir())
+            .output()
+            .unwrap()
+    };
+    let refused = retry(&failed["message_id"]);
+    assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("in use by another tripline host"));
+    assert!(host.stop());
+    assert!(!retry(&sent["message_id"]).status.success(), "what was sent is not sent again");
+    assert!(retry(&failed["message_id"]).status.success());
+    let host = place.start();
+    host.until("it is sent", |host| metric(host, "sent") == 1.0).await;
+    assert!(listed(&place, &["--status", "failed"]).is_empty());
+    assert_clean(&place.verify_without_mail_files().await);
     assert!(host.stop());
 }
 

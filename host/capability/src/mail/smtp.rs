@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use lettre::address::Envelope;
+use lettre::address::{Address, Envelope};
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
@@ -94,8 +94,8 @@ enum Fault {
     Smtp(Step, Error),
     /// Its reply is none to what was asked: nothing that it said can be relied on.
     Confused(Response),
-    /// The server cannot take this address.
-    NoUtf8,
+    /// The server cannot take an address that is not ASCII: the sender's, or a recipient's.
+    NoUtf8(Step),
 }
 
 impl Smtp {
@@ -204,10 +204,12 @@ impl Smtp {
 
     fn judge(&self, fault: &Fault) -> TryError {
         let (step, error) = match fault {
-            Fault::NoUtf8 => {
-                return TryError::Refused(
-                    self.say("the server cannot take an address that is not ASCII (it offers no SMTPUTF8 or no 8BITMIME)"),
-                );
+            Fault::NoUtf8(step) => {
+                const WHY: &str = "the server cannot take an address that is not ASCII (it offers no SMTPUTF8)";
+                return match step {
+                    Step::Sender => TryError::Barred(self.say(&format!("{WHY}: change `from`"))),
+                    Step::Recipient | Step::Content => TryError::Refused(self.say(WHY)),
+                };
             }
             Fault::Confused(reply) => {
                 let said = reply.message().collect::<Vec<_>>().join(" ");
@@ -245,7 +247,7 @@ impl Fault {
         match self {
             Self::Smtp(_, error) => error.status().is_some_and(|code| u16::from(code) != CLOSING),
             Self::Confused(..) => false,
-            Self::NoUtf8 => true,
+            Self::NoUtf8(_) => true,
         }
     }
 }
@@ -253,18 +255,14 @@ impl Fault {
 /// One mail. The last reply is the server's word that it has it.
 async fn hand_over(connection: &mut AsyncSmtpConnection, envelope: &Envelope, mail: &[u8]) -> Result<(), Fault> {
     let mut parameters = Vec::new();
-    if !is_ascii(envelope) {
-        if !connection.server_info().supports_feature(Extension::SmtpUtfEight) {
-            return Err(Fault::NoUtf8);
+    let sender_is_ascii = envelope.from().is_none_or(is_ascii);
+    // Bodies and names are encoded: without such an address a mail is ASCII.
+    if !(sender_is_ascii && envelope.to().iter().all(is_ascii) && mail.is_ascii()) {
+        let server = connection.server_info();
+        if !server.supports_feature(Extension::SmtpUtfEight) || !server.supports_feature(Extension::EightBitMime) {
+            return Err(Fault::NoUtf8(if sender_is_ascii { Step::Recipient } else { Step::Sender }));
         }
-        parameters.push(MailParameter::SmtpUtfEight);
-    }
-    // Bodies and names are encoded: only such an address makes a mail that is not ASCII.
-    if !mail.is_ascii() {
-        if !connection.server_info().supports_feature(Extension::EightBitMime) {
-            return Err(Fault::NoUtf8);
-        }
-        parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+        parameters.extend([MailParameter::SmtpUtfEight, MailParameter::Body(MailBodyParameter::EightBitMime)]);
     }
     let sender = connection.command(Mail::new(envelope.from().cloned(), parameters)).await;
     expect(Step::Sender, sender, &[250])?;
@@ -289,12 +287,8 @@ async fn close(mut connection: AsyncSmtpConnection) {
     let _ = timeout(QUIT_TIMEOUT, connection.abort()).await;
 }
 
-fn is_ascii(envelope: &Envelope) -> bool {
-    envelope
-        .from()
-        .into_iter()
-        .chain(envelope.to())
-        .all(|address| <_ as AsRef<str>>::as_ref(address).is_ascii())
+fn is_ascii(address: &Address) -> bool {
+    AsRef::<str>::as_ref(address).is_ascii()
 }
 
 fn spellings(username: &str, password: &str) -> Vec<String> {
@@ -314,7 +308,10 @@ fn remedy(error: &str) -> Option<&'static str> {
         ),
         ("not valid for name", ": the certificate is for another host: correct the host in `url`"),
         ("NotValidForName", ": the certificate is for another host: correct the host in `url`"),
-        ("UnknownIssuer", ": no authority that this host trusts has signed the certificate: name the one that has with `ca`"),
+        (
+            "UnknownIssuer",
+            ": no authority that this host trusts has signed the certificate: name the one that has with `ca`, or install the system's (package ca-certificates)",
+        ),
         ("CaUsedAsEndEntity", ": the server shows the certificate of an authority as its own: give the server one of its own"),
         ("certificate expired", ": the server's certificate has expired, or this machine's clock is wrong"),
         ("Expired", ": the server's certificate has expired, or this machine's clock is wrong"),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tripline_capability::mail::{Mailer, MailerConfig};
 use tripline_core::port::{MailDraft, MailOutcome};
 
 use crate::outbox::{Memory, accepted, draft, mailer, plain};
@@ -181,4 +182,14 @@ async fn an_address_that_the_server_cannot_take_fails_that_mail() {
     memory.accept(accepted(&office, draft("a@b.example"), "l"));
     server.serve(memory.send(vec![office], memory.settled(2))).await;
     assert_eq!(memory.shown(), "zoë:failed a:sent");
+
+    // The operator's own address is no mail's fault.
+    let transport = plain(server.port());
+    let office = MailerConfig { name: "office".to_owned(), transport, from: "zoë@example.com".to_owned(), rate_max: None };
+    let office = Mailer::build(office).unwrap();
+    let memory = Memory::new();
+    memory.accept(accepted(&office, draft("a@b.example"), "k"));
+    server.serve(memory.send(vec![office], memory.settled(1))).await;
+    assert_eq!((memory.shown(), memory.heard()), ("a:waits".to_owned(), "barred=1".to_owned()));
+    assert!(memory.reason().contains("change `from`"), "{}", memory.reason());
 }

@@ -220,8 +220,8 @@ async fn a_mail_is_accepted_once_however_often_it_is_committed() {
         .collect();
     let expected = [
         ("c@x".to_owned(), MailStatus::Pending, 0, None, None),
-        ("b@x".to_owned(), MailStatus::Failed, 0, Some("550".to_owned()), Some(96)),
-        ("a@x".to_owned(), MailStatus::Sent, 1, None, Some(95)),
+        ("b@x".to_owned(), MailStatus::Failed, 1, Some("550".to_owned()), Some(96)),
+        ("a@x".to_owned(), MailStatus::Sent, 2, None, Some(95)),
     ];
     assert_eq!(mails, expected);
     let raw = rusqlite::Connection::open(dir.path().join("tripline.db")).unwrap();
@@ -265,6 +265,15 @@ async fn mails_are_counted_listed_and_found() {
     assert_eq!((&*one.subject, &*one.to[0], one.row.attempts), ("Grüße", "Zoë <a@b.example>", 1));
     assert_eq!(found("a").await.unwrap().len(), 2);
     assert!(found("%").await.unwrap().is_empty(), "a prefix, no pattern");
+
+    // What failed is as new; with what has not failed, nothing happens.
+    let retry = |ids: &[&str]| store.retry_mails(ids.iter().map(|id| (*id).into()).collect(), Timestamp::from_ms(70));
+    assert!(retry(&["b@x", "ab@x"]).await.unwrap_err().0.contains("ab@x has not failed"));
+    assert_eq!(list(None, Some(MailStatus::Failed)).await, "b@x");
+    retry(&["b@x"]).await.unwrap();
+    let due = store.due("office", Timestamp::from_ms(70), 9).await.unwrap();
+    assert_eq!(due.iter().map(|queued| (&*queued.mail.message_id, queued.attempts)).collect::<Vec<_>>(), [("b@x", 0)]);
+    assert_eq!(due[0].mail, mail("office", "b@x"));
     close(opened);
 }
 
