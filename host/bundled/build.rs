@@ -14,14 +14,16 @@ use std::process::{Command, ExitCode, Stdio};
 const TARGET: &str = "wasm32-wasip2";
 const PROFILE: &str = "plugin";
 const PLUGINS: [&str; 3] = ["cross-region-writer", "analytics-counter", "notification-mailer"];
-const FIXTURE: &str = "fixture";
+/// Built where cargo's feature of that name is on.
+const ON_DEMAND: [(&str, &str); 2] = [("CARGO_FEATURE_FIXTURE", "fixture"), ("CARGO_FEATURE_BENCH", "two-attributes")];
 
 /// What components are made of, from the workspace's root.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 9] = [
     "plugins/cross-region-writer",
     "plugins/analytics-counter",
     "plugins/notification-mailer",
     "host/runtime/tests/fixture",
+    "host/bench/plugin",
     "sdk/rust",
     "wit",
     "Cargo.toml",
@@ -51,8 +53,8 @@ fn run() -> Result<(), Box<dyn Error>> {
 
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let target_dir = plugin_target_dir(&out);
-    let with_fixture = env::var_os("CARGO_FEATURE_FIXTURE").is_some();
-    let packages: Vec<_> = PLUGINS.into_iter().chain(with_fixture.then_some(FIXTURE)).collect();
+    let on_demand = ON_DEMAND.into_iter().filter(|(feature, _)| env::var_os(feature).is_some());
+    let packages: Vec<_> = PLUGINS.into_iter().chain(on_demand.map(|(_, package)| package)).collect();
 
     check_target()?;
     build(&root, &target_dir, &packages)?;

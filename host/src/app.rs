@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use tokio_util::sync::CancellationToken;
-use tripline_admin::{Admin, BoundAdmin, Component, Health, State, Telemetry, Token};
+use tripline_admin::{Admin, BoundAdmin, Component, Health, State, Taps, Telemetry, Token};
 use tripline_capability::mail::{Mailer, Sender};
 use tripline_capability::tables::Target;
 use tripline_core::name::StreamName;
@@ -22,6 +22,7 @@ use tripline_store::{SqliteReader, SqliteStore, StoreThreads};
 use tripline_stream::{Source, SourceConfig};
 
 use crate::aws::Aws;
+use crate::cli::host_api::Announced;
 use crate::clock;
 use crate::config::{Config, StreamConfig, TriggerConfig, is_loopback};
 use crate::plugins;
@@ -56,6 +57,7 @@ pub struct App {
     files: Vec<PluginFile>,
     sender: Sender,
     admin: BoundAdmin,
+    announced: Announced,
     store: SqliteStore,
     threads: StoreThreads,
     drain_max: Duration,
@@ -67,6 +69,7 @@ struct Base {
     signals: Arc<dyn Signals>,
     store: SqliteStore,
     aws: Aws,
+    taps: Taps,
 }
 
 impl App {
@@ -77,8 +80,10 @@ impl App {
         let one = |error: &dyn fmt::Display| StartError(vec![error.to_string()]);
         let (store, threads) = SqliteStore::open(&config.host.data_dir, signals.clone()).map_err(|error| one(&error))?;
         health.set(Component::Store, State::Ready);
-        let base = Base { telemetry, signals, store, aws: Aws::new() };
+        let taps = Taps::new(config.triggers.values().map(|trigger| trigger.stream.clone()));
+        let base = Base { telemetry, signals, store, aws: Aws::new(), taps };
         let admin = base.admin(config).await.map_err(|error| one(&error))?;
+        let announced = Announced::write(&config.host.data_dir, admin.local_addr).map_err(|error| one(&format!("{error:#}")))?;
 
         let mut faults = Vec::new();
         let places = Places {
@@ -94,7 +99,7 @@ impl App {
         base.tell_of_orphans(config);
         let sender = base.sender(places.mailers);
         let streams = base.streams(config, triggers, places.sources);
-        Ok(Self { streams, files, sender, admin, store: base.store, threads, drain_max: config.host.drain_max })
+        Ok(Self { streams, files, sender, admin, announced, store: base.store, threads, drain_max: config.host.drain_max })
     }
 
     /// Where metrics and health are served.
@@ -121,7 +126,13 @@ impl App {
             Ok(())
         });
         let stopped = stop.clone();
-        supervisor.spawn(Kind::Admin, async move { Ok(self.admin.run(stopped.cancelled_owned()).await?) });
+        let announced = self.announced;
+        let stopped = async move {
+            stopped.cancelled_owned().await;
+            // While this host still holds the directory: the next one writes its own.
+            drop(announced);
+        };
+        supervisor.spawn(Kind::Admin, async move { Ok(self.admin.run(stopped).await?) });
         supervisor.spawn(Kind::Store, async move { Ok(self.threads.run().await?) });
         // The store's threads end when the last handle is gone.
         drop(self.store);
@@ -148,6 +159,7 @@ impl Base {
             telemetry: self.telemetry.clone(),
             counters: Arc::new(self.store.clone()),
             token: Some(token),
+            taps: self.taps.clone(),
             counter_series_max: config.host.counter_series_max,
         };
         Ok(admin.bind().await?)
@@ -157,6 +169,10 @@ impl Base {
         let mut targets = Targets::new();
         for target in config.targets.values() {
             let aws = self.aws.config(&target.connection).await;
+            if aws.region().is_none() {
+                faults.push(no_region(&format!("targets.{}", target.name)));
+                continue;
+            }
             match Target::connect(&aws, &target.name, &target.table, self.signals.clone()).await {
                 Ok(connected) => drop(targets.insert(target.name.clone(), Arc::new(connected))),
                 Err(error) => faults.push(format!("targets.{}: {error}", target.name)),
@@ -168,25 +184,16 @@ impl Base {
     async fn sources(&self, config: &Config, faults: &mut Vec<String>) -> Sources {
         let mut sources = Sources::new();
         for stream in config.streams.values() {
-            let source = self.source(stream).await;
+            let Some(source) = source(&self.aws, stream).await else {
+                faults.push(no_region(&format!("streams.{}", stream.name)));
+                continue;
+            };
             match source.latest().await {
-                Ok(info) => drop(sources.insert(stream.name.clone(), (source, info))),
+                Ok(info) => drop(sources.insert(stream.name.clone(), (Arc::new(source) as _, info))),
                 Err(error) => faults.push(format!("streams.{}: {error}", stream.name)),
             }
         }
         sources
-    }
-
-    async fn source(&self, stream: &StreamConfig) -> Arc<dyn StreamSource> {
-        let aws = self.aws.config(&stream.connection).await;
-        let region = aws.region().map_or_else(String::new, ToString::to_string);
-        let config = SourceConfig {
-            table: stream.table.clone(),
-            region,
-            endpoint: stream.connection.endpoint.clone(),
-            streams_endpoint: stream.streams_endpoint.clone(),
-        };
-        Arc::new(Source::new(&aws, config))
     }
 
     async fn triggers(&self, config: &Config, places: &Places, faults: &mut Vec<String>) -> Vec<Arc<Trigger>> {
@@ -306,6 +313,7 @@ impl Base {
                 signals: self.signals.clone(),
                 pace: if is_local { Pace::unlimited() } else { Pace::aws() },
                 window_bytes_max: configured.window_bytes_max,
+                tap: self.taps.of(&name),
                 name,
             };
             streams.push((Arc::new(stream), info));
@@ -323,6 +331,22 @@ fn mailers(config: &Config, faults: &mut Vec<String>) -> Mailers {
         }
     }
     mailers
+}
+
+/// Reaches the table's streams; none where neither the config nor the environment names a region.
+pub async fn source(aws: &Aws, stream: &StreamConfig) -> Option<Source> {
+    let aws = aws.config(&stream.connection).await;
+    let config = SourceConfig {
+        table: stream.table.clone(),
+        region: aws.region()?.to_string(),
+        endpoint: stream.connection.endpoint.clone(),
+        streams_endpoint: stream.streams_endpoint.clone(),
+    };
+    Some(Source::new(&aws, config))
+}
+
+pub fn no_region(place: &str) -> String {
+    format!("{place}: there is no region: set `region`, AWS_REGION, or `region` in the profile that is used")
 }
 
 pub fn engine_config(config: &Config) -> EngineConfig {

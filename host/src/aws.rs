@@ -2,7 +2,9 @@
 //!
 //! Always holds: a request to this machine or to the link's own metadata services passes no proxy; every other obeys the
 //! proxy variables. Made-up credentials go to endpoints on this machine only. Retries are off, since they would hide
-//! throttles: whoever calls backs off. Knows nothing of what is asked for.
+//! throttles: whoever calls backs off. STS is never looked for at a table's `endpoint`. Knows nothing of what is asked for.
+
+mod whose;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,11 +14,12 @@ use std::time::Duration;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::meta::credentials::CredentialsProviderChain;
 use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::profile::credentials::Builder as ProfileBuilder;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::Provider as TlsProvider;
@@ -30,6 +33,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use tokio::sync::Mutex;
 
 use crate::config::{Connection, is_loopback, is_loopback_host};
+use whose::{Named, Whose};
 
 const PROXY_VARIABLES: [&str; 6] = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 const CONNECT_MAX: Duration = Duration::from_secs(3);
@@ -77,42 +81,69 @@ impl Aws {
     }
 
     async fn load(&self, connection: &Connection) -> SdkConfig {
+        let mut loader = self.loader(connection);
+        if let Some(endpoint) = &connection.endpoint {
+            loader = loader.endpoint_url(endpoint);
+        }
+        let config = loader.load().await;
+        let mut builder = config.to_builder();
+        if let Some(credentials) = self.credentials(connection, config.region()).await {
+            builder.set_credentials_provider(Some(credentials));
+        }
+        builder.retry_config(RetryConfig::disabled()).build()
+    }
+
+    /// All but the endpoint: what it does not name, as the endpoint of STS, comes from environment and profile.
+    fn loader(&self, connection: &Connection) -> ConfigLoader {
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .http_client(self.http.clone())
             .timeout_config(timeouts())
             .retry_config(RetryConfig::standard());
-        let region = connection.region.clone().map(Region::new);
-        if let Some(region) = region.clone() {
-            loader = loader.region(region);
-        }
-        if let Some(endpoint) = &connection.endpoint {
-            loader = loader.endpoint_url(endpoint);
+        if let Some(region) = &connection.region {
+            loader = loader.region(Region::new(region.clone()));
         }
         if let Some(profile) = &connection.profile {
             loader = loader.profile_name(profile);
         }
-        if may_use_local_credentials(connection) {
-            let config = ProviderConfig::without_region().with_region(region).with_http_client(self.http.clone());
-            let profile = ProfileFileCredentialsProvider::builder().configure(&config).build();
-            let found = CredentialsProviderChain::first_try("environment", EnvironmentVariableCredentialsProvider::new())
-                .or_else("profile", profile);
-            loader = loader.credentials_provider(or_local(found));
-        }
-        let config = loader.load().await;
-        let mut builder = config.to_builder();
-        if let Some(role) = &connection.role_arn {
-            builder.set_credentials_provider(Some(assume(role, &config).await));
-        }
-        builder.retry_config(RetryConfig::disabled()).build()
+        loader
     }
-}
 
-/// STS is not where the tables are, and its calls are few: it keeps the SDK's retries.
-async fn assume(role: &str, config: &SdkConfig) -> SharedCredentialsProvider {
-    let mut sts = config.to_builder();
-    sts.set_endpoint_url(None);
-    let provider = AssumeRoleProvider::builder(role).session_name(ROLE_SESSION).configure(&sts.build()).build().await;
-    SharedCredentialsProvider::new(provider)
+    /// None: those of the default chain.
+    async fn credentials(&self, connection: &Connection, region: Option<&Region>) -> Option<SharedCredentialsProvider> {
+        let found = match &connection.profile {
+            Some(profile) => {
+                // Not the default chain, where variables of the environment come before the profile that the config names.
+                let provider = self.profiles(region).profile_name(profile).build();
+                Some(SharedCredentialsProvider::new(Named { whose: Whose::Profile(profile.clone()), provider }))
+            }
+            None if may_use_local_credentials(connection) => {
+                let profile = self.profiles(region).build();
+                let found = CredentialsProviderChain::first_try("environment", EnvironmentVariableCredentialsProvider::new())
+                    .or_else("profile", profile);
+                Some(SharedCredentialsProvider::new(or_local(found)))
+            }
+            None => None,
+        };
+        match &connection.role_arn {
+            Some(role) => Some(self.assume(role, connection, found).await),
+            None => found,
+        }
+    }
+
+    fn profiles(&self, region: Option<&Region>) -> ProfileBuilder {
+        let config = ProviderConfig::without_region().with_region(region.cloned()).with_http_client(self.http.clone());
+        ProfileFileCredentialsProvider::builder().configure(&config)
+    }
+
+    /// STS is not where the tables are, and its calls are few: it keeps the SDK's retries.
+    async fn assume(&self, role: &str, connection: &Connection, base: Option<SharedCredentialsProvider>) -> SharedCredentialsProvider {
+        let mut sts = self.loader(connection).load().await.to_builder();
+        if let Some(base) = base {
+            sts.set_credentials_provider(Some(base));
+        }
+        let provider = AssumeRoleProvider::builder(role).session_name(ROLE_SESSION).configure(&sts.build()).build().await;
+        SharedCredentialsProvider::new(Named { whose: Whose::Role(role.to_owned()), provider })
+    }
 }
 
 fn timeouts() -> TimeoutConfig {

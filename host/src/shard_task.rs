@@ -79,6 +79,7 @@ impl Shard {
             let result = if page.changes.is_empty() { PollResult::Empty } else { PollResult::Changes };
             let (stream, changes, bytes) = (&self.stream.name, page.changes.len(), page.len_bytes);
             self.stream.signals.emit(Signal::Polled { stream, result, changes, bytes, took: begun.elapsed() });
+            self.stream.tap.publish(&self.arn, &page.changes);
         }
         Event::Polled(page)
     }

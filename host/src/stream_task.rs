@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tripline_admin::Tap;
 use tripline_core::backoff::Backoff;
 use tripline_core::checkpoint::Checkpoint;
 use tripline_core::delivery::Lane;
@@ -39,6 +40,8 @@ pub struct Stream {
     pub signals: Arc<dyn Signals>,
     pub pace: ReaderPace,
     pub window_bytes_max: usize,
+    /// For those who watch.
+    pub tap: Tap,
 }
 
 /// What is stored of this stream, by shard and trigger.
@@ -63,6 +66,7 @@ impl Stream {
 
     /// Follows one stream until it is over and the table has another, which is returned; none: stopped.
     pub(crate) async fn follow(self: &Arc<Self>, info: &StreamInfo, stop: &CancellationToken) -> Result<Option<StreamInfo>> {
+        self.tap.holds(info.view);
         let Some(checkpoints) = self.checkpoints(info, stop).await else { return Ok(None) };
         let mut follower = Follower::new(Pace::default(), fastrand::u64(..));
         for (shard, of_shard) in &checkpoints {

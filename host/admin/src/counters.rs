@@ -1,4 +1,4 @@
-//! The counters of plugins as metric families: `tripline_counter_<name>`, with the trigger and the plugin's own labels.
+//! The counters of plugins as metric families: `tripline_tally_<name>`, with the trigger and the plugin's own labels.
 //!
 //! Always holds: whatever a guest called its counters and labels, the answer stays one that Prometheus reads: names are
 //! checked, no label stands twice in a series, no series twice in a family, and each trigger has at most so many of them.
@@ -16,7 +16,7 @@ use tripline_core::port::CounterValue;
 /// Series of one trigger, where nothing else is said.
 pub const COUNTER_SERIES_MAX: usize = 1000;
 
-pub(crate) const PREFIX: &str = "tripline_counter_";
+pub(crate) const PREFIX: &str = "tripline_tally_";
 
 const TRIGGER: &str = "trigger";
 
@@ -131,9 +131,9 @@ mod tests {
             counter("a", "orders", &[("status", "paid"), ("country", "DE")], "2"),
         ];
         let samples = [
-            r#"tripline_counter_orders{trigger="a",country="DE",status="paid"} 2"#,
-            r#"tripline_counter_orders{trigger="b"} 1"#,
-            r#"tripline_counter_revenue{trigger="a",currency="EUR"} -19.99"#,
+            r#"tripline_tally_orders{trigger="a",country="DE",status="paid"} 2"#,
+            r#"tripline_tally_orders{trigger="b"} 1"#,
+            r#"tripline_tally_revenue{trigger="a",currency="EUR"} -19.99"#,
         ];
         check(counters, 10, &samples, &[("a", 0), ("b", 0)]);
     }
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn a_guests_values_are_escaped() {
         let value = "a\"b\\c\nd{}é";
-        check(vec![counter("a", "x", &[("l", value)], "1")], 10, &[r#"tripline_counter_x{trigger="a",l="a\"b\\c\nd{}é"} 1"#], &[("a", 0)]);
+        check(vec![counter("a", "x", &[("l", value)], "1")], 10, &[r#"tripline_tally_x{trigger="a",l="a\"b\\c\nd{}é"} 1"#], &[("a", 0)]);
     }
 
     #[test]
@@ -151,8 +151,8 @@ mod tests {
             counter("a", "y", &[("trigger", "mine"), ("exported_trigger", "too")], "1"),
         ];
         let samples = [
-            r#"tripline_counter_x{trigger="a",exported_trigger="mine"} 1"#,
-            r#"tripline_counter_y{trigger="a",exported_trigger="too",exported_exported_trigger="mine"} 1"#,
+            r#"tripline_tally_x{trigger="a",exported_trigger="mine"} 1"#,
+            r#"tripline_tally_y{trigger="a",exported_trigger="too",exported_exported_trigger="mine"} 1"#,
         ];
         check(counters, 10, &samples, &[("a", 0)]);
     }
@@ -165,18 +165,15 @@ mod tests {
             counter("a", "x", &[("l", "1"), ("l", "2")], "1"),
             counter("a", "ok", &[], "1"),
         ];
-        check(counters, 10, &[r#"tripline_counter_ok{trigger="a"} 1"#], &[("a", 3)]);
+        check(counters, 10, &[r#"tripline_tally_ok{trigger="a"} 1"#], &[("a", 3)]);
     }
 
     #[test]
     fn a_trigger_has_at_most_so_many_series_and_others_have_theirs() {
         let many = (0..5).rev().map(|n| counter("a", "x", &[("n", &n.to_string())], "1"));
         let counters = many.chain([counter("b", "x", &[], "7")]).collect();
-        let samples = [
-            r#"tripline_counter_x{trigger="a",n="0"} 1"#,
-            r#"tripline_counter_x{trigger="a",n="1"} 1"#,
-            r#"tripline_counter_x{trigger="b"} 7"#,
-        ];
+        let samples =
+            [r#"tripline_tally_x{trigger="a",n="0"} 1"#, r#"tripline_tally_x{trigger="a",n="1"} 1"#, r#"tripline_tally_x{trigger="b"} 7"#];
         check(counters, 2, &samples, &[("a", 3), ("b", 0)]);
     }
 }

@@ -1,7 +1,7 @@
-//! The HTTP side: `/metrics`, `/healthz`, `/readyz` and an index. GET only; nothing here changes anything.
+//! The HTTP side: `/metrics`, `/healthz`, `/readyz`, an index, and what watches streams. GET only; nothing here changes anything.
 //!
-//! Always holds: beyond loopback nothing but "lives" and "ready" is told without the token; on loopback only who names
-//! loopback in Host is answered, so that no web page can read it by pointing a name of its own at 127.0.0.1.
+//! Always holds: beyond loopback nothing but "lives" and "ready" is told without the token, and nothing below `/api` anywhere;
+//! on loopback only who names loopback in Host is answered, so that no web page can read it by pointing a name of its own at 127.0.0.1.
 //! Knows nothing of tasks: the host spawns `run`.
 
 use std::fmt;
@@ -18,9 +18,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tripline_core::port::CounterSource;
 
 use crate::listener::Bounded;
+use crate::tail::{self, Taps};
 use crate::telemetry::Telemetry;
 use crate::token::Token;
 
@@ -39,8 +41,10 @@ pub struct Admin {
     pub listen: SocketAddr,
     pub telemetry: Arc<Telemetry>,
     pub counters: Arc<dyn CounterSource>,
-    /// Must be there where `listen` is not loopback; on loopback it is not asked for.
+    /// Must be there where `listen` is not loopback; on loopback it is asked for below `/api` alone.
     pub token: Option<Token>,
+    /// The streams that can be watched.
+    pub taps: Taps,
     /// Series of plugin counters that one trigger may have at /metrics.
     pub counter_series_max: usize,
 }
@@ -68,12 +72,16 @@ pub struct BoundAdmin {
     pub local_addr: SocketAddr,
     listener: TcpListener,
     shared: Arc<Inner>,
+    /// Dropped when the server is to end.
+    stopping: watch::Sender<()>,
 }
 
 #[derive(Debug)]
-struct Inner {
-    admin: Admin,
+pub(crate) struct Inner {
+    pub(crate) admin: Admin,
     loopback: bool,
+    /// Its sender is dropped when the server is to end: for answers that would go on.
+    pub(crate) closing: watch::Receiver<()>,
 }
 
 impl Admin {
@@ -90,14 +98,16 @@ impl Admin {
         };
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let local_addr = listener.local_addr().map_err(failed)?;
-        Ok(BoundAdmin { local_addr, listener, shared: Arc::new(Inner { admin: self, loopback }) })
+        let (stopping, closing) = watch::channel(());
+        Ok(BoundAdmin { local_addr, listener, shared: Arc::new(Inner { admin: self, loopback, closing }), stopping })
     }
 }
 
 impl BoundAdmin {
     /// Answers until `stop` resolves, then finishes what is under way, within `DRAIN_MAX`.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), AdminError> {
-        let (stopping, mut stopped) = tokio::sync::watch::channel(());
+        let stopping = self.stopping;
+        let mut stopped = self.shared.closing.clone();
         let graceful = async move {
             stop.await;
             drop(stopping);
@@ -120,6 +130,7 @@ fn router(shared: Arc<Inner>) -> Router {
         .route("/metrics", get(metrics))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readiness))
+        .route("/api/v1/streams/{name}/tail", get(tail::tail))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), guard))
         .with_state(shared)
 }
@@ -140,9 +151,13 @@ async fn guard(Shared(shared): Shared<Arc<Inner>>, request: Request, next: Next)
 fn refusal(shared: &Inner, request: &Request) -> Option<Response> {
     if shared.loopback {
         let named = header_text(request, header::HOST).is_some_and(names_loopback);
-        return (!named).then(|| (StatusCode::FORBIDDEN, "ask for localhost, 127.0.0.1 or [::1]\n").into_response());
+        if !named {
+            return Some((StatusCode::FORBIDDEN, "ask for localhost, 127.0.0.1 or [::1]\n").into_response());
+        }
     }
-    let open = matches!(request.uri().path(), "/healthz" | "/readyz");
+    let path = request.uri().path();
+    // Items are nobody's business who merely has an account on this machine.
+    let open = if shared.loopback { !path.starts_with("/api") } else { matches!(path, "/healthz" | "/readyz") };
     (!open && !bears_token(shared, request)).then(|| {
         let scheme = [(header::WWW_AUTHENTICATE, "Bearer")];
         (StatusCode::UNAUTHORIZED, scheme, "send `Authorization: Bearer` with what stands in data_dir/token\n").into_response()

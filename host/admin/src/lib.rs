@@ -1,4 +1,4 @@
-//! What an operator sees of a running host: log lines, metrics, health, over HTTP.
+//! What an operator sees of a running host: log lines, metrics, health, changes as they are read, over HTTP.
 //!
 //! Always holds: every signal of core becomes a log line and a metric here and nowhere else; a guest's text reaches neither
 //! without being escaped; what is not on loopback is not told without the token.
@@ -13,6 +13,7 @@ mod metrics;
 mod process;
 mod render_log;
 mod render_metric;
+mod tail;
 mod telemetry;
 mod token;
 
@@ -20,5 +21,6 @@ pub use counters::COUNTER_SERIES_MAX;
 pub use family::{Definition, Kind};
 pub use health::{Clock, Component, Health, Problem, State};
 pub use http::{Admin, AdminError, BoundAdmin};
+pub use tail::{Tap, Taps};
 pub use telemetry::Telemetry;
 pub use token::{Token, TokenError};

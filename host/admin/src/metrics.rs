@@ -1,7 +1,7 @@
 //! Every metric of the host, with its name, help and labels. `docs/metrics.md` is the operator's copy; a test compares them.
 //!
 //! Always holds: names follow Prometheus' conventions: base units, `_total` for counters; and none begins with
-//! `tripline_counter_`, where the counters of plugins live.
+//! `tripline_tally_`, where the counters of plugins live.
 //! Knows nothing of signals: `render_metric` does.
 
 use prometheus::{HistogramOpts, Registry};

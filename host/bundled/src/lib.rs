@@ -32,6 +32,10 @@ pub static PLUGINS: &[Bundled] = &[bundled!("cross-region-writer"), bundled!("an
 #[cfg(feature = "fixture")]
 pub static FIXTURE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/fixture.wasm"));
 
+/// The component that the benchmark runs: it reads two attributes of the new image.
+#[cfg(feature = "bench")]
+pub static TWO_ATTRIBUTES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/two-attributes.wasm"));
+
 pub fn plugin(name: &str) -> Option<&'static Bundled> {
     PLUGINS.iter().find(|plugin| plugin.name == name)
 }

@@ -21,6 +21,25 @@ pub enum Mutation {
     SendMail(Mail),
 }
 
+/// What a mutation weighs besides its text.
+const OVERHEAD_BYTES: usize = 64;
+
+impl Mutation {
+    /// What it weighs in memory, about: what batches and commits are bounded by.
+    pub fn size_bytes(&self) -> usize {
+        let text = match self {
+            // A decimal is bounded; its digits fit into the overhead.
+            Self::AddCounter { counter, .. } => {
+                counter.name.len() + counter.labels.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
+            }
+            Self::SetState { key, value, .. } => key.len() + value.len(),
+            Self::DeleteState { key } => key.len(),
+            Self::SendMail(mail) => mail.size_bytes(),
+        };
+        OVERHEAD_BYTES + text
+    }
+}
+
 /// A counter and its labels. Labels are sorted by name, so that their order does not tell counters apart.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CounterKey {
@@ -63,6 +82,14 @@ pub struct Mail {
     pub subject: Box<str>,
     pub text: Option<Box<str>>,
     pub html: Option<Box<str>>,
+}
+
+impl Mail {
+    fn size_bytes(&self) -> usize {
+        let optional = [&self.reply_to, &self.text, &self.html].into_iter().flatten();
+        let texts = self.to.iter().chain(optional).chain([&self.subject, &self.message_id]);
+        texts.map(|text| text.len()).sum()
+    }
 }
 
 impl fmt::Debug for Mail {

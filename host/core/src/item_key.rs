@@ -12,7 +12,11 @@ impl ItemKey {
     /// Reads the change's keys: a cost that only partial failures and lanes pay.
     pub fn of(change: &Change) -> Self {
         let mut attributes = Vec::with_capacity(2);
-        for_each_attribute(change.keys_json(), |name, value| attributes.push((name, canonical(value))));
+        let walked = for_each_attribute(change.keys_json(), |key| attributes.push((key.name, canonical(key.value))));
+        if walked.is_err() {
+            // No key that could be compared by its parts: equal only to its like.
+            return Self(change.keys_json().into());
+        }
         attributes.sort();
         Self(format!("{attributes:?}").into())
     }

@@ -1,6 +1,6 @@
 //! One shard, whole: its reader, the window, and a lane for each trigger, as one state machine.
 //!
-//! Invariants: one reader, however many triggers; at most one call of the reader and one delivery or commit of each lane are under way;
+//! Invariants: one reader, however many triggers; at most one call of the reader, and one delivery and one commit of each lane, are under way;
 //! what the window let go every lane has taken. A slow trigger holds the others back once the window is full.
 //! Knows no clock, no tasks: `step` takes what happened and names what to do.
 
@@ -45,7 +45,7 @@ pub enum Action {
         lane: usize,
         batch: Batch,
     },
-    /// To be tried until it is durable: nothing of this lane goes on before.
+    /// To be tried until it is durable: no other of this lane is committed before.
     Commit {
         lane: usize,
         settlement: Box<Settlement>,
@@ -97,7 +97,7 @@ impl ShardConsumer {
             }
             Event::Polled(result) => self.polled(now, result),
             Event::Reported { lane, report, version } => return self.reported(now, lane, report, &version),
-            Event::Committed { lane } => self.lanes[lane].committed(),
+            Event::Committed { lane } => return self.committed(now, lane),
             Event::Drain => self.draining = true,
         }
         self.go_on(now)
@@ -129,6 +129,14 @@ impl ShardConsumer {
         if let Some(settlement) = settled.settlement {
             actions.push(Action::Commit { lane, settlement: Box::new(settlement) });
         }
+        actions.append(&mut self.go_on(now));
+        actions
+    }
+
+    /// What was settled meanwhile is committed also while the shard drains: it is done, and would only be done again.
+    fn committed(&mut self, now: Timestamp, lane: usize) -> Vec<Action> {
+        let next = self.lanes[lane].committed();
+        let mut actions: Vec<_> = next.map(|next| Action::Commit { lane, settlement: Box::new(next) }).into_iter().collect();
         actions.append(&mut self.go_on(now));
         actions
     }

@@ -1,15 +1,14 @@
 //! Slices a GetRecords response body into changes without building items.
 //!
-//! Invariant: an item's bytes are found, never read: what DynamoDB may put into an item one day passes unchanged.
+//! Invariant: an item's bytes are found, never read: what DynamoDB may put into an item one day passes unchanged. The record around it is
+//! checked; an item that is no JSON is its reader's to refuse.
 //! One function stands before whatever scans the bytes, so that a faster scanner can take its place.
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 use crate::change::{Body, Change, EventName, Span, UserIdentity};
-use crate::sequence::SequenceNumber;
+use crate::scan::{ScanError, Scanner};
+use crate::sequence::{NotASequenceNumber, SequenceNumber};
 use crate::time::Timestamp;
 
 /// A GetRecords answer.
@@ -26,129 +25,165 @@ pub struct Page {
 #[derive(Debug, thiserror::Error)]
 pub enum SliceError {
     #[error("not a GetRecords answer: {0}")]
-    NotAPage(#[source] serde_json::Error),
+    NotAPage(String),
     #[error("record {index} of the page: {reason}")]
     NotARecord { index: usize, reason: String },
     #[error("an answer of {0} bytes; GetRecords sends at most 1 MB, and this host takes 64 MiB")]
     TooLarge(usize),
 }
 
-const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
-
-#[derive(Deserialize)]
-struct WirePage<'a> {
-    #[serde(rename = "Records", borrow, default)]
-    records: Option<Vec<&'a RawValue>>,
-    #[serde(rename = "NextShardIterator", default)]
-    next_iterator: Option<Box<str>>,
-}
-
-#[derive(Deserialize)]
-struct WireRecord<'a> {
-    #[serde(rename = "eventID", borrow, default)]
-    event_id: Option<Cow<'a, str>>,
-    #[serde(rename = "eventName", borrow)]
-    event_name: Cow<'a, str>,
-    #[serde(borrow)]
-    dynamodb: WireData<'a>,
-    #[serde(rename = "userIdentity", default)]
-    user_identity: Option<WireIdentity>,
-}
-
-#[derive(Deserialize)]
-struct WireData<'a> {
-    #[serde(rename = "ApproximateCreationDateTime", borrow, default)]
-    created_seconds: Option<&'a RawValue>,
-    #[serde(rename = "SequenceNumber", borrow)]
-    sequence_number: Cow<'a, str>,
-    #[serde(rename = "SizeBytes", borrow, default)]
-    size_bytes: Option<&'a RawValue>,
-    #[serde(rename = "Keys", borrow)]
-    keys: &'a RawValue,
-    #[serde(rename = "NewImage", borrow, default)]
-    new_image: Option<&'a RawValue>,
-    #[serde(rename = "OldImage", borrow, default)]
-    old_image: Option<&'a RawValue>,
-}
-
-/// AWS writes `type` and `principalId`; the model says `Type` and `PrincipalId`; emulators follow either, or both.
-#[derive(Deserialize)]
-struct WireIdentity {
-    #[serde(rename = "type", default)]
-    kind: Option<Box<str>>,
-    #[serde(rename = "Type", default)]
-    model_kind: Option<Box<str>>,
-    #[serde(rename = "principalId", default)]
-    principal_id: Option<Box<str>>,
-    #[serde(rename = "PrincipalId", default)]
-    model_principal_id: Option<Box<str>>,
-}
-
-impl From<WireIdentity> for UserIdentity {
-    fn from(wire: WireIdentity) -> Self {
-        Self {
-            kind: wire.kind.or(wire.model_kind).unwrap_or_default(),
-            principal_id: wire.principal_id.or(wire.model_principal_id).unwrap_or_default(),
-        }
+impl From<ScanError> for SliceError {
+    fn from(error: ScanError) -> Self {
+        Self::NotAPage(error.to_string())
     }
 }
+
+/// Why a record is none.
+#[derive(Debug, thiserror::Error)]
+enum RecordError {
+    #[error(transparent)]
+    Scan(#[from] ScanError),
+    #[error("it has no {0}")]
+    Missing(&'static str),
+    #[error("its Keys are no object")]
+    Keys,
+    #[error("eventName `{0}` is none of INSERT, MODIFY, REMOVE")]
+    EventName(String),
+    #[error(transparent)]
+    SequenceNumber(#[from] NotASequenceNumber),
+}
+
+const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Cuts `body` into its changes, which share it.
 pub fn slice_page(body: Body) -> Result<Page, SliceError> {
     if body.len() > BODY_BYTES_MAX {
         return Err(SliceError::TooLarge(body.len()));
     }
-    let wire: WirePage<'_> = serde_json::from_str(&body).map_err(SliceError::NotAPage)?;
-    let records = wire.records.unwrap_or_default();
-    let changes = records.iter().enumerate();
-    let changes = changes
-        .map(|(index, raw)| slice_record(&body, raw).map_err(|reason| SliceError::NotARecord { index, reason }))
-        .collect::<Result<_, _>>()?;
-    let next_iterator = wire.next_iterator.filter(|iterator| !iterator.is_empty());
+    let mut scanner = Scanner::new(&body);
+    let mut changes = Vec::new();
+    let mut next_iterator = None;
+    scanner.object(|scanner, name| match &*name {
+        "Records" if scanner.null() => Ok(()),
+        "Records" => scanner.array(|scanner| {
+            let sliced = slice_record(&body, scanner);
+            changes.push(sliced.map_err(|error| SliceError::NotARecord { index: changes.len(), reason: error.to_string() })?);
+            Ok(())
+        }),
+        "NextShardIterator" => {
+            next_iterator = optional_string(scanner)?;
+            Ok(())
+        }
+        _ => scanner.skip().map(drop).map_err(SliceError::from),
+    })?;
+    scanner.end()?;
+    let next_iterator = next_iterator.filter(|iterator| !iterator.is_empty()).map(Box::from);
     Ok(Page { changes, next_iterator, len_bytes: body.len() })
 }
 
-fn slice_record(body: &Body, raw: &RawValue) -> Result<Change, String> {
-    let wire: WireRecord<'_> = serde_json::from_str(raw.get()).map_err(|error| error.to_string())?;
-    let data = wire.dynamodb;
-    if !data.keys.get().starts_with('{') {
-        return Err("its Keys are no object".to_owned());
+/// What is known of a record so far.
+#[derive(Default)]
+struct Found<'a> {
+    event_id: Option<Cow<'a, str>>,
+    event_name: Option<Cow<'a, str>>,
+    user_identity: Option<UserIdentity>,
+    has_data: bool,
+    created_seconds: f64,
+    sequence_number: Option<Cow<'a, str>>,
+    size_bytes: f64,
+    keys: Option<Span>,
+    new_image: Option<Span>,
+    old_image: Option<Span>,
+}
+
+fn slice_record(body: &Body, scanner: &mut Scanner<'_>) -> Result<Change, RecordError> {
+    let start = scanner.start();
+    let mut found = Found::default();
+    scanner.object(|scanner, name| {
+        match &*name {
+            "eventID" => found.event_id = optional_string(scanner)?,
+            "eventName" => found.event_name = Some(scanner.string()?),
+            "dynamodb" => found.slice_data(scanner)?,
+            "userIdentity" => found.user_identity = user_identity(scanner)?,
+            _ => drop(scanner.skip()?),
+        }
+        Ok::<_, ScanError>(())
+    })?;
+    let event_name = found.event_name.ok_or(RecordError::Missing("eventName"))?;
+    if !found.has_data {
+        return Err(RecordError::Missing("dynamodb"));
     }
-    let sequence_number = SequenceNumber::parse(&data.sequence_number).map_err(|error| error.to_string())?;
+    let sequence_number = found.sequence_number.ok_or(RecordError::Missing("SequenceNumber"))?;
+    let keys = found.keys.ok_or(RecordError::Missing("Keys"))?;
+    if !scanner.text(keys).starts_with('{') {
+        return Err(RecordError::Keys);
+    }
     Ok(Change {
-        event_name: EventName::parse(&wire.event_name)
-            .ok_or_else(|| format!("eventName `{}` is none of INSERT, MODIFY, REMOVE", wire.event_name))?,
+        event_name: EventName::parse(&event_name).ok_or_else(|| RecordError::EventName(event_name.into()))?,
+        sequence_number: SequenceNumber::parse(&sequence_number)?,
         // Unique within the table at least, where an endpoint leaves eventID out.
-        event_id: wire.event_id.unwrap_or_else(|| data.sequence_number.clone()).into(),
-        sequence_number,
+        event_id: found.event_id.unwrap_or(sequence_number).into(),
         // A float of seconds: exact to the millisecond until far beyond this stream's life. `as` saturates.
-        created: Timestamp::from_ms((number(data.created_seconds) * 1000.0).round() as u64),
-        size_bytes: number(data.size_bytes) as u64,
-        user_identity: wire.user_identity.map(UserIdentity::from),
-        record: span(body, raw),
-        keys: span(body, data.keys),
-        new_image: image(body, data.new_image),
-        old_image: image(body, data.old_image),
+        created: Timestamp::from_ms((found.created_seconds * 1000.0).round() as u64),
+        size_bytes: found.size_bytes as u64,
+        user_identity: found.user_identity,
+        record: scanner.span_from(start),
+        keys,
+        new_image: found.new_image,
+        old_image: found.old_image,
         body: body.clone(),
     })
 }
 
+impl<'a> Found<'a> {
+    fn slice_data(&mut self, scanner: &mut Scanner<'a>) -> Result<(), ScanError> {
+        self.has_data = true;
+        scanner.object(|scanner, name| {
+            match &*name {
+                "ApproximateCreationDateTime" => self.created_seconds = number(scanner)?,
+                "SequenceNumber" => self.sequence_number = Some(scanner.string()?),
+                "SizeBytes" => self.size_bytes = number(scanner)?,
+                "Keys" => self.keys = Some(scanner.skip()?),
+                "NewImage" => self.new_image = image(scanner)?,
+                "OldImage" => self.old_image = image(scanner)?,
+                _ => drop(scanner.skip()?),
+            }
+            Ok(())
+        })
+    }
+}
+
+fn optional_string<'a>(scanner: &mut Scanner<'a>) -> Result<Option<Cow<'a, str>>, ScanError> {
+    if scanner.null() { Ok(None) } else { scanner.string().map(Some) }
+}
+
 /// Some endpoints write a number as a string, or none at all: no reason to stop a shard. Exact up to 2^53.
-fn number(raw: Option<&RawValue>) -> f64 {
-    raw.and_then(|raw| raw.get().trim_matches('"').parse().ok()).unwrap_or(0.0)
+fn number(scanner: &mut Scanner<'_>) -> Result<f64, ScanError> {
+    let span = scanner.skip()?;
+    Ok(scanner.text(span).trim_matches('"').parse().unwrap_or(0.0))
 }
 
 /// Some endpoints write an image that is not there as null.
-fn image(body: &str, raw: Option<&RawValue>) -> Option<Span> {
-    raw.filter(|raw| raw.get() != "null").map(|raw| span(body, raw))
+fn image(scanner: &mut Scanner<'_>) -> Result<Option<Span>, ScanError> {
+    if scanner.null() { Ok(None) } else { scanner.skip().map(Some) }
 }
 
-/// Where `raw`, which serde_json borrowed from `body`, lies in it.
-fn span(body: &str, raw: &RawValue) -> Span {
-    let start = raw.get().as_ptr().addr() - body.as_ptr().addr();
-    let end = start + raw.get().len();
-    // BODY_BYTES_MAX keeps both far below u32::MAX.
-    Span { start: start as u32, end: end as u32 }
+/// AWS writes `type` and `principalId`; the model says `Type` and `PrincipalId`; emulators follow either, or both.
+fn user_identity(scanner: &mut Scanner<'_>) -> Result<Option<UserIdentity>, ScanError> {
+    if scanner.null() {
+        return Ok(None);
+    }
+    let (mut kind, mut principal_id) = (None, None);
+    scanner.object(|scanner, name| {
+        match &*name {
+            "type" | "Type" => kind = optional_string(scanner)?.or(kind.take()),
+            "principalId" | "PrincipalId" => principal_id = optional_string(scanner)?.or(principal_id.take()),
+            _ => drop(scanner.skip()?),
+        }
+        Ok::<_, ScanError>(())
+    })?;
+    let text = |found: Option<Cow<'_, str>>| found.map(Box::from).unwrap_or_default();
+    Ok(Some(UserIdentity { kind: text(kind), principal_id: text(principal_id) }))
 }
 
 #[cfg(test)]
@@ -287,12 +322,13 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_page() {
-        check_refused("", "not a GetRecords answer: EOF");
-        check_refused("<html>Internal Server Error</html>", "not a GetRecords answer: expected value at line 1");
-        check_refused(r#"{"Records":[{"eventName":"INSERT""#, "not a GetRecords answer: EOF");
-        check_refused(r#"{"Records":[]} {}"#, "trailing characters");
-        check_refused(r#"{"Records":{}}"#, "not a GetRecords answer: invalid type");
-        check_refused(r#"{"Records":[{"a":"\ud800 \q"}]}"#, "not a GetRecords answer: invalid escape");
+        check_refused("", "not a GetRecords answer: no `{` at byte 0");
+        check_refused("<html>Internal Server Error</html>", "not a GetRecords answer: no `{` at byte 0");
+        check_refused(r#"{"Records":[{"eventName":"INSERT""#, "record 0 of the page: no `,` or `}` at byte 33");
+        check_refused(r#"{"Records":[]"#, "not a GetRecords answer: no `,` or `}` at byte 13");
+        check_refused(r#"{"Records":[]} {}"#, "not a GetRecords answer: no end of the text at byte 15");
+        check_refused(r#"{"Records":{}}"#, "not a GetRecords answer: no `[` at byte 11");
+        check_refused(r#"{"NextShardIterator":7}"#, "not a GetRecords answer: no string at byte 21");
         check_refused(&" ".repeat(BODY_BYTES_MAX + 1), "an answer of 67108865 bytes");
     }
 
@@ -300,15 +336,17 @@ mod tests {
     fn refuses_what_is_no_record() {
         let good = r#"{"eventName":"INSERT","dynamodb":{"SequenceNumber":"1","Keys":{}}}"#;
         for (record, reason) in [
-            ("null", "invalid type: null"),
-            ("{}", "missing field `eventName`"),
-            (r#"{"eventName":"INSERT"}"#, "missing field `dynamodb`"),
-            (r#"{"eventName":"INSERT","dynamodb":{"Keys":{}}}"#, "missing field `SequenceNumber`"),
-            (r#"{"eventName":"INSERT","dynamodb":{"SequenceNumber":"1"}}"#, "missing field `Keys`"),
+            ("null", "no `{` at byte"),
+            ("{}", "it has no eventName"),
+            (r#"{"eventName":"INSERT"}"#, "it has no dynamodb"),
+            (r#"{"eventName":"INSERT","dynamodb":null}"#, "no `{` at byte"),
+            (r#"{"eventName":"INSERT","dynamodb":{"Keys":{}}}"#, "it has no SequenceNumber"),
+            (r#"{"eventName":"INSERT","dynamodb":{"SequenceNumber":"1"}}"#, "it has no Keys"),
+            (r#"{"eventName":"\ud800","dynamodb":{"SequenceNumber":"1"}}"#, "no string with valid escapes at byte"),
             (r#"{"eventName":"INSERT","dynamodb":{"SequenceNumber":"1","Keys":null}}"#, "its Keys are no object"),
             (r#"{"eventName":"UPSERT","dynamodb":{"SequenceNumber":"1","Keys":{}}}"#, "eventName `UPSERT` is none of"),
             (r#"{"eventName":"INSERT","dynamodb":{"SequenceNumber":"-1","Keys":{}}}"#, "`-1` is not a sequence number"),
-            (r#"{"eventName":"INSERT","dynamodb":{"SequenceNumber":1,"Keys":{}}}"#, "invalid type: integer"),
+            (r#"{"eventName":"INSERT","dynamodb":{"SequenceNumber":1,"Keys":{}}}"#, "no string at byte"),
         ] {
             check_refused(&format!(r#"{{"Records":[{good},{record}]}}"#), &format!("record 1 of the page: {reason}"));
         }

@@ -5,11 +5,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::Deserializer;
-use serde::de::{MapAccess, Visitor};
-use serde_json::value::RawValue;
-
 use crate::change::Change;
+use crate::scan::{ScanError, Scanner};
 
 /// DynamoDB's four stream views.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -117,61 +114,50 @@ fn is_wanted(name: &str, attributes: &[Box<str>], key_names: &[Cow<'_, str>]) ->
     attributes.iter().any(|wanted| **wanted == *name) || key_names.iter().any(|key| key == name)
 }
 
-/// `image` with only the top-level attributes that `wanted` names, each value's bytes as they were.
+/// `image` with only the top-level attributes that `wanted` names, each as it was written. What is no JSON object has none that a trigger could
+/// ask for; one that breaks off stays broken, so that its reader refuses it and nobody takes what is left for the whole.
 fn project(image: &str, wanted: impl Fn(&str) -> bool) -> String {
     let mut cut = String::with_capacity(image.len());
     cut.push('{');
-    for_each_attribute(image, |name, value| {
-        if wanted(&name) {
+    let walked = for_each_attribute(image, |attribute| {
+        if wanted(&attribute.name) {
             if cut.len() > 1 {
                 cut.push(',');
             }
-            push_json_string(&mut cut, &name);
-            cut.push(':');
-            cut.push_str(value);
+            cut.push_str(attribute.member);
         }
     });
-    cut.push('}');
+    if walked.is_ok() || !image.starts_with('{') {
+        cut.push('}');
+    }
     cut
 }
 
 fn attribute_names(item: &str) -> Vec<Cow<'_, str>> {
     let mut names = Vec::new();
-    for_each_attribute(item, |name, _| names.push(name));
+    // Keys that are no JSON have no names: then nothing is shown because of them.
+    let _ = for_each_attribute(item, |attribute| names.push(attribute.name));
     names
 }
 
-/// Calls `visit` with each top-level attribute's name and its value's JSON. What is no JSON object has none: slicing has
-/// checked the JSON, and an item that is no object has nothing a trigger could ask for.
-pub(crate) fn for_each_attribute<'a>(item: &'a str, visit: impl FnMut(Cow<'a, str>, &'a str)) {
-    struct Attributes<F>(F);
-
-    impl<'de, F: FnMut(Cow<'de, str>, &'de str)> Visitor<'de> for Attributes<F> {
-        type Value = ();
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a DynamoDB item")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-            while let Some(Name(name)) = map.next_key()? {
-                (self.0)(name, map.next_value::<&RawValue>()?.get());
-            }
-            Ok(())
-        }
-    }
-
-    // The error is of no interest: see above.
-    let _ = serde_json::Deserializer::from_str(item).deserialize_map(Attributes(visit));
+/// A top-level attribute of an item.
+pub(crate) struct Attribute<'a> {
+    pub(crate) name: Cow<'a, str>,
+    /// The value's JSON.
+    pub(crate) value: &'a str,
+    /// Name and value, as they were written.
+    member: &'a str,
 }
 
-/// serde borrows a `Cow` only where it is told to, and a map's key cannot be told.
-#[derive(serde::Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
-
-fn push_json_string(json: &mut String, text: &str) {
-    // Writing a str as JSON cannot fail.
-    json.push_str(&serde_json::Value::from(text).to_string());
+/// Calls `visit` with each top-level attribute, up to where the item is no JSON any more.
+pub(crate) fn for_each_attribute<'a>(item: &'a str, mut visit: impl FnMut(Attribute<'a>)) -> Result<(), ScanError> {
+    let mut scanner = Scanner::new(item);
+    scanner.object(|scanner, name| {
+        let value = scanner.skip()?;
+        visit(Attribute { name, value: scanner.text(value), member: scanner.member() });
+        Ok::<_, ScanError>(())
+    })?;
+    scanner.end()
 }
 
 #[cfg(test)]
@@ -244,7 +230,19 @@ mod tests {
     fn names_are_compared_as_text_and_stay_json() {
         let images = r#","NewImage":{"\u0065mail":{"S":"1"},"a\"b\\":{"S":"2"},"Email":{"S":"3"},"\n":{"S":"4"}}"#;
         let view = view(ViewType::NewImage, Some(&["email", "a\"b\\", "\n"]));
-        check(&view, images, Some(r#"{"email":{"S":"1"},"a\"b\\":{"S":"2"},"\n":{"S":"4"}}"#), None);
+        check(&view, images, Some(r#"{"\u0065mail":{"S":"1"},"a\"b\\":{"S":"2"},"\n":{"S":"4"}}"#), None);
+    }
+
+    /// Slicing only brackets an item. Nobody may take a part of it for the whole.
+    #[test]
+    fn an_item_that_breaks_off_stays_broken() {
+        for (image, cut) in [
+            (r#"{"email":{"S":"1"} "x":{"S":"2"}}"#, r#"{"email":{"S":"1"}"#),
+            (r#"{"x":{"S":"2"},"email"}"#, "{"),
+            (r#"{"email":{"S":"1"},}"#, r#"{"email":{"S":"1"}"#),
+        ] {
+            check(&view(ViewType::NewImage, Some(&["email"])), &format!(r#","NewImage":{image}"#), Some(cut), None);
+        }
     }
 
     /// What a trigger may not see must not come through in any disguise.

@@ -6,12 +6,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use tripline_core::delivery::ReadFrom;
-use tripline_core::effect::{Effect, Mail, Mutation};
+use tripline_core::effect::{Effect, Mutation};
 use tripline_core::limits::{EFFECT_BYTES_MAX, EFFECTS_MAX};
 use tripline_core::time::Timestamp;
-
-/// What an effect weighs besides its text.
-const EFFECT_OVERHEAD_BYTES: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct Effects {
@@ -72,7 +69,7 @@ impl Effects {
         if self.made.len() >= EFFECTS_MAX {
             return Err(format!("more than {EFFECTS_MAX} writes in one batch: make the trigger's batches smaller"));
         }
-        let bytes = self.bytes + size_bytes(&mutation);
+        let bytes = self.bytes + mutation.size_bytes();
         if bytes > EFFECT_BYTES_MAX {
             return Err(format!("more than {EFFECT_BYTES_MAX} bytes of writes in one batch: make the trigger's batches smaller"));
         }
@@ -109,25 +106,6 @@ impl Effects {
     pub(crate) fn into_parts(self) -> (Vec<Effect>, Vec<ReadFrom>) {
         (self.made, self.reads.into_iter().collect())
     }
-}
-
-fn size_bytes(mutation: &Mutation) -> usize {
-    let text = match mutation {
-        // A decimal is bounded; its digits fit into the overhead.
-        Mutation::AddCounter { counter, .. } => {
-            counter.name.len() + counter.labels().iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
-        }
-        Mutation::SetState { key, value, .. } => key.len() + value.len(),
-        Mutation::DeleteState { key } => key.len(),
-        Mutation::SendMail(mail) => mail_bytes(mail),
-    };
-    EFFECT_OVERHEAD_BYTES + text
-}
-
-fn mail_bytes(mail: &Mail) -> usize {
-    let optional = [&mail.reply_to, &mail.text, &mail.html].into_iter().flatten();
-    let texts = mail.to.iter().chain(optional).chain([&mail.subject, &mail.message_id]);
-    texts.map(|text| text.len()).sum()
 }
 
 #[cfg(test)]

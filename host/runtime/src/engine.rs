@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
-use wasmtime::{Config, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
+use wasmtime::{Config, Enabled, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
 use crate::guest::Guest;
 use crate::memory::TABLE_ELEMENTS_MAX;
@@ -26,8 +26,10 @@ const MEMORIES_PER_COMPONENT: u32 = 4;
 const TABLES_PER_COMPONENT: u32 = 16;
 /// Bookkeeping that wasmtime makes for one instance, by its number of functions and imports.
 const INSTANCE_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Memory that stays with a slot and is zeroed instead of given back: a small guest never asks the kernel.
+/// Memory that stays with a slot and is zeroed instead of given back: a guest of the usual size never asks the kernel for a page. Where Linux
+/// can say which pages were touched (6.7 and newer), these are meant; elsewhere the lowest, which are zeroed whether touched or not.
 const KEEP_RESIDENT_BYTES: usize = 256 * 1024;
+const KEEP_TOUCHED_BYTES: usize = 2 * 1024 * 1024;
 const WASM_STACK_BYTES: usize = 1024 * 1024;
 const ASYNC_STACK_BYTES: usize = 2 * 1024 * 1024;
 
@@ -113,6 +115,7 @@ impl fmt::Debug for Engine {
 
 fn settings(config: EngineConfig) -> Config {
     let instances = config.instances_max;
+    let tells_touched = PoolingAllocationConfig::is_pagemap_scan_available();
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .max_component_instance_size(INSTANCE_BYTES_MAX)
@@ -128,7 +131,8 @@ fn settings(config: EngineConfig) -> Config {
         .max_tables_per_module(TABLES_PER_COMPONENT)
         .table_elements(TABLE_ELEMENTS_MAX)
         .total_stacks(instances)
-        .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
+        .pagemap_scan(Enabled::Auto)
+        .linear_memory_keep_resident(if tells_touched { KEEP_TOUCHED_BYTES } else { KEEP_RESIDENT_BYTES })
         .table_keep_resident(KEEP_RESIDENT_BYTES);
     let mut settings = Config::new();
     settings

@@ -2,10 +2,12 @@
 
 mod check;
 mod data;
+pub(crate) mod host_api;
 mod inspect;
 mod mails;
 pub(crate) mod output;
 mod run;
+mod streams;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -58,6 +60,9 @@ enum Command {
     /// Mail that plugins have asked for: what waits and why, what was sent, what was given up on.
     #[command(subcommand)]
     Mails(MailsCommand),
+    /// Streams and their shards: list, describe, watch, turn on and off.
+    #[command(subcommand)]
+    Streams(streams::Command),
 }
 
 #[derive(Debug, Subcommand)]
@@ -129,6 +134,7 @@ impl Cli {
                 Command::Mails(MailsCommand::List(options)) => mails::list(&options),
                 Command::Mails(MailsCommand::Show(options)) => mails::show(&options),
                 Command::Mails(MailsCommand::Retry(options)) => mails::retry(&options).await,
+                Command::Streams(command) => streams::run(&command).await,
             }
         })
     }

@@ -42,11 +42,11 @@ pub(super) fn trigger(name: &str, value: &Value<'_>, known: &Known<'_>) -> Optio
         .and_then(|value| plugin(&value, &known.bundled));
     let view = view(&section);
     let sha256 = section.get("sha256").and_then(|value| sha256(&value));
-    let policy = policy(&section);
     let limits = limits(&section);
     let allow_loop = section.get("allow_loop").and_then(|value| value.bool()).unwrap_or(false);
     let followed = stream.and_then(|stream| known.streams.get(stream)?.as_ref()).filter(|_| !allow_loop);
     let grants = grants(&section, known, followed);
+    let policy = Policy { delivers_ahead: !grants.state, ..policy(&section) };
     let settings = section.get("settings").map(|value| settings::settings(&value)).unwrap_or_default();
     Some(TriggerConfig {
         name: TriggerName::from(name),

@@ -17,6 +17,7 @@ use tripline_core::port::ReadError;
 #[derive(Clone, Copy)]
 pub(crate) struct Call<'a> {
     pub(crate) operation: &'static str,
+    /// Empty: of no one table.
     pub(crate) table: &'a str,
     pub(crate) region: &'a str,
     /// None: AWS's own.
@@ -25,7 +26,11 @@ pub(crate) struct Call<'a> {
 
 impl fmt::Display for Call<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} for table `{}` in {}", self.operation, self.table, self.region)?;
+        f.write_str(self.operation)?;
+        if !self.table.is_empty() {
+            write!(f, " for table `{}`", self.table)?;
+        }
+        write!(f, " in {}", self.region)?;
         self.endpoint.map_or(Ok(()), |endpoint| write!(f, " at {endpoint}"))
     }
 }

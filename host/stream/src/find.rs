@@ -35,16 +35,22 @@ impl Source {
         self.find_latest().await
     }
 
-    async fn list_streams(&self) -> Result<Vec<Stream>, ReadError> {
+    /// Of the table; of all tables where the source has none.
+    pub(crate) async fn list_streams(&self) -> Result<Vec<Stream>, ReadError> {
         let call = self.streams_call("ListStreams");
         let mut streams: Vec<Stream> = Vec::new();
         let mut start: Option<String> = None;
         for _ in 0..PAGES_MAX {
-            let request = self.streams.list_streams().table_name(self.table()).limit(PAGE_ITEMS_MAX);
-            let request = request.set_exclusive_start_stream_arn(start.clone());
+            let request = self.streams.list_streams().limit(PAGE_ITEMS_MAX);
+            let request = request
+                .set_table_name(self.one_table().map(str::to_owned))
+                .set_exclusive_start_stream_arn(start.clone());
             let answer = request.send().await.map_err(|error| call.error(&error))?;
             // Some endpoints list the streams of all tables.
-            let ours = |stream: &Stream| stream.table_name.as_deref().is_none_or(|table| table == self.table());
+            let ours = |stream: &Stream| match (self.one_table(), stream.table_name.as_deref()) {
+                (Some(ours), Some(table)) => ours == table,
+                _ => true,
+            };
             streams.extend(answer.streams.unwrap_or_default().into_iter().filter(ours));
             match answer.last_evaluated_stream_arn.filter(|last| !last.is_empty()) {
                 Some(last) if start.as_ref() != Some(&last) => start = Some(last),
@@ -105,29 +111,32 @@ impl Source {
         Ok(StreamInfo { arn: StreamArn::from(arn), view, table: self.table().into(), region: self.region().into() })
     }
 
-    fn no_such_table(&self) -> String {
+    fn one_table(&self) -> Option<&str> {
+        Some(self.table()).filter(|table| !table.is_empty())
+    }
+
+    pub(crate) fn no_such_table(&self) -> String {
         format!("there is no table {}; check its name, the region and the account of the credentials", self.place())
     }
 
     fn stream_off(&self) -> String {
-        let endpoint = self.endpoint().map(|endpoint| format!(" --endpoint-url {endpoint}")).unwrap_or_default();
+        let endpoint = self.endpoint().map(|endpoint| format!(" --endpoint {endpoint}")).unwrap_or_default();
         format!(
-            "table {} has no stream; enable it: aws dynamodb update-table --table-name {} --stream-specification \
-             StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES --region {}{endpoint}",
+            "table {} has no stream; enable it: tripline streams enable {} --view new-and-old-images --region {}{endpoint}",
             self.place(),
             self.table(),
             self.region(),
         )
     }
 
-    fn place(&self) -> String {
+    pub(crate) fn place(&self) -> String {
         let endpoint = self.endpoint().map(|endpoint| format!(" at {endpoint}")).unwrap_or_default();
         format!("`{}` in {}{endpoint}", self.table(), self.region())
     }
 }
 
 /// What tells the streams of one table apart: the time of its making comes first.
-fn label(arn: &str) -> &str {
+pub(crate) fn label(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }
 

@@ -9,8 +9,12 @@ mod error;
 mod find;
 mod http;
 mod source;
+mod survey;
+mod switch;
 
 #[cfg(test)]
 mod tests;
 
 pub use source::{Source, SourceConfig};
+pub use survey::{ShardDetails, StreamDetails, StreamSummary};
+pub use switch::{Switched, TableState};

@@ -10,7 +10,8 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::credential_fn::provide_credentials_fn;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_sdk_dynamodbstreams::types::ShardIteratorType;
+use aws_sdk_dynamodbstreams::operation::get_shard_iterator::builders::GetShardIteratorFluentBuilder;
+use aws_sdk_dynamodbstreams::types::{Shard, ShardIteratorType, StreamDescription};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use tripline_core::name::{ShardId, StreamArn};
@@ -28,7 +29,7 @@ pub(crate) const PAGES_MAX: usize = 1000;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceConfig {
-    /// Name or ARN.
+    /// Name or ARN. Empty: no one table; only `Source::streams` and `Source::summary` make sense then.
     pub table: String,
     pub region: String,
     /// One for both APIs; none: what the `SdkConfig` says, else AWS's own.
@@ -130,6 +131,16 @@ impl Source {
     }
 
     async fn all_shards(&self, stream: &StreamArn) -> Result<Vec<ShardDescription>, ReadError> {
+        let (_, shards) = self.described(stream).await?;
+        let described = |shard: &Shard| ShardDescription {
+            id: shard.shard_id().unwrap_or_default().into(),
+            parent: shard.parent_shard_id().filter(|parent| !parent.is_empty()).map(Into::into),
+        };
+        Ok(shards.iter().map(described).collect())
+    }
+
+    /// All pages of DescribeStream: what the last one says of the stream, and every shard once, each with its ID.
+    pub(crate) async fn described(&self, stream: &StreamArn) -> Result<(StreamDescription, Vec<Shard>), ReadError> {
         let call = self.streams_call("DescribeStream");
         let mut shards = Vec::new();
         let mut seen = HashSet::new();
@@ -139,34 +150,43 @@ impl Source {
             let request = self.streams.describe_stream().stream_arn(stream.as_str()).limit(PAGE_ITEMS_MAX);
             let request = request.set_exclusive_start_shard_id(start);
             let answer = request.send().await.map_err(|error| call.error(&error))?;
-            let Some(description) = answer.stream_description else {
+            let Some(mut description) = answer.stream_description else {
                 return Err(call.unavailable("an answer without StreamDescription"));
             };
-            for shard in description.shards.unwrap_or_default() {
-                let Some(id) = shard.shard_id.filter(|id| !id.is_empty()) else {
+            for shard in description.shards.take().unwrap_or_default() {
+                let Some(id) = shard.shard_id.clone().filter(|id| !id.is_empty()) else {
                     return Err(call.unavailable("a shard without ShardId"));
                 };
-                if seen.insert(id.clone()) {
-                    let parent = shard.parent_shard_id.filter(|parent| !parent.is_empty());
-                    shards.push(ShardDescription { id: id.into(), parent: parent.map(Into::into) });
+                if seen.insert(id) {
+                    shards.push(shard);
                 }
             }
             // That there is one does not mean that more follow; one that was asked for before would go round for ever.
-            match description.last_evaluated_shard_id.filter(|last| !last.is_empty()) {
+            match description.last_evaluated_shard_id.take().filter(|last| !last.is_empty()) {
                 Some(last) if asked.insert(last.clone()) => start = Some(last),
-                _ => return Ok(shards),
+                _ => return Ok((description, shards)),
             }
         }
         Err(call.unavailable(format_args!("more than {PAGES_MAX} pages of shards")))
     }
 
+    /// An iterator at the shard's tip: of what is there already it shows nothing.
+    pub async fn tip(&self, stream: &StreamArn, shard: &ShardId) -> Result<Box<str>, ReadError> {
+        let request = self.streams.get_shard_iterator().stream_arn(stream.as_str()).shard_id(shard.as_str());
+        self.opened(request.shard_iterator_type(ShardIteratorType::Latest)).await
+    }
+
     async fn shard_iterator(&self, stream: &StreamArn, shard: &ShardId, from: &Position) -> Result<Box<str>, ReadError> {
-        let call = self.streams_call("GetShardIterator");
         let request = self.streams.get_shard_iterator().stream_arn(stream.as_str()).shard_id(shard.as_str());
         let request = match from {
             Position::TrimHorizon => request.shard_iterator_type(ShardIteratorType::TrimHorizon),
             Position::After(number) => request.shard_iterator_type(ShardIteratorType::AfterSequenceNumber).sequence_number(number.as_str()),
         };
+        self.opened(request).await
+    }
+
+    async fn opened(&self, request: GetShardIteratorFluentBuilder) -> Result<Box<str>, ReadError> {
+        let call = self.streams_call("GetShardIterator");
         let answer = request.send().await.map_err(|error| call.error(&error))?;
         match answer.shard_iterator {
             Some(iterator) if !iterator.is_empty() => Ok(iterator.into()),

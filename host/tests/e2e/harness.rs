@@ -10,6 +10,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, StreamSpecification, StreamViewType,
+};
 use tempfile::TempDir;
 use tripline::aws::Aws;
 use tripline::config::Config;
@@ -23,7 +27,7 @@ const STALLED_AFTER: Duration = Duration::from_secs(60);
 pub(crate) fn tripline() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
     command.env("TRIPLINE_LOG", "info,tripline=debug");
-    for name in ["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+    for name in ["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"] {
         command.env_remove(name);
     }
     command
@@ -112,7 +116,13 @@ pub(crate) struct Host {
 impl Host {
     /// Returns once it says that it runs.
     pub(crate) fn start(config: &Path) -> Self {
+        Self::start_with(config, &[])
+    }
+
+    /// The same with `environment` beside the test's own.
+    pub(crate) fn start_with(config: &Path, environment: &[(String, String)]) -> Self {
         let mut child = tripline()
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .args(["run", "--log-format", "json", "-c"])
             .arg(config)
             .stdout(Stdio::null())
@@ -179,14 +189,7 @@ impl Host {
 
     /// GET; the status and the body.
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
-        use std::io::{Read, Write};
-        let mut stream = std::net::TcpStream::connect(&self.address).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-        let body = answer.split_once("\r\n\r\n").unwrap().1.to_owned();
-        (status, body)
+        http_get(&self.address, path)
     }
 
     /// The sum of a metric's samples whose labels contain `labels`.
@@ -231,19 +234,56 @@ impl Drop for Host {
     }
 }
 
+/// With the key `id` and a stream.
+pub(crate) async fn create_table(client: &Client, table: &str, view: StreamViewType) {
+    let key = AttributeDefinition::builder().attribute_name("id").attribute_type(ScalarAttributeType::S).build();
+    let stream = StreamSpecification::builder().stream_enabled(true).stream_view_type(view).build();
+    let create = client
+        .create_table()
+        .table_name(table)
+        .attribute_definitions(key.unwrap())
+        .key_schema(KeySchemaElement::builder().attribute_name("id").key_type(KeyType::Hash).build().unwrap())
+        .billing_mode(BillingMode::PayPerRequest)
+        .stream_specification(stream.unwrap());
+    create.send().await.unwrap();
+}
+
 #[track_caller]
 pub(crate) fn assert_clean(findings: &Findings) {
     assert!(findings.are_clean(), "{findings:#?}");
     assert!(findings.mails_expected > 0, "the traffic had nobody sign up: {findings:?}");
 }
 
+fn tools() -> PathBuf {
+    std::env::var_os("TRIPLINE_TOOLS").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools"), PathBuf::from)
+}
+
 /// A program that `cargo xtask test` has set up; plain `cargo test` finds it there too.
 pub(crate) fn tool(name: &str) -> PathBuf {
-    let tools =
-        std::env::var_os("TRIPLINE_TOOLS").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools"), PathBuf::from);
-    let program = tools.join("venv/bin").join(name);
+    let program = tools().join("venv/bin").join(name);
     assert!(program.exists(), "{} is missing: `cargo xtask test` sets it up", program.display());
     program
+}
+
+/// The same of a Debian package; the one on PATH where none was set up.
+pub(crate) fn debian_tool(name: &str) -> PathBuf {
+    let program = tools().join("debian/usr/bin").join(name);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let installed = std::env::split_paths(&path).map(|folder| folder.join(name));
+    let found = std::iter::once(program).chain(installed).find(|program| program.is_file());
+    found.unwrap_or_else(|| panic!("{name} is missing: `cargo xtask test` sets it up"))
+}
+
+/// GET; the status and the body, which HTTP/1.0 leaves in one piece.
+pub(crate) fn http_get(address: &str, path: &str) -> (u16, String) {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    let body = answer.split_once("\r\n\r\n").unwrap().1.to_owned();
+    (status, body)
 }
 
 /// A server that a test started, on a free port; killed when dropped.

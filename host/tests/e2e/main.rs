@@ -3,11 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on fails, and one with a seed says it")]
 
 mod command_line;
+mod credentials;
 mod harness;
 mod kill;
 mod mail;
 #[path = "../../capability/tests/mail_server/mod.rs"]
 mod mail_server;
 mod ministack;
+mod prometheus;
 mod reload;
+mod streams;
 mod views;

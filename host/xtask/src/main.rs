@@ -1,11 +1,13 @@
-//! What a developer runs: `cargo xtask demo | test | plugins | deny`. Sets up what it needs, then hands over to cargo.
+//! What a developer runs: `cargo xtask demo | test | plugins | bench | deny`. Sets up what it needs, then hands over to cargo.
 //!
 //! Always holds: stdout belongs to the command that is run, progress goes to stderr; a step that fails ends the run with a
 //! message and an exit status that is not zero; what is set up already is not set up again.
 
 #![allow(clippy::print_stderr, reason = "a command-line tool: progress is what it prints")]
 
+mod bench;
 mod command;
+mod debian;
 mod test;
 mod tools;
 mod wasm;
@@ -23,6 +25,7 @@ usage: cargo xtask COMMAND
   demo [--release] [ARGS…]   build all that the demo needs, then `tripline demo ARGS…`
   test [FILTER…]             format, clippy and every test; with FILTER only the tests whose names contain one of them
   plugins                    build the bundled plugins to WebAssembly
+  bench [ARGS…]              what a change costs, against a native consumer, a node consumer and the floor
   deny                       check licences, banned and foreign crates with cargo-deny
 ";
 
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         "demo" => demo(rest),
         "test" => test::test(&rest),
         "plugins" => plugins(),
+        "bench" => bench::bench(&rest),
         "deny" => deny(),
         "help" | "--help" | "-h" => {
             eprint!("{USAGE}");

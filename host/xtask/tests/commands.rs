@@ -21,6 +21,10 @@ const CARGO: &str = r#"log "cargo $*"; echo '{"from":"cargo"}'
 const PYTHON: &str = r#"log "python3 $*"
 if [ "$2" = venv ]; then /bin/mkdir -p "$4/bin"; /bin/cp "$BENCH/bin/venv-python" "$4/bin/python"; fi"#;
 const VENV_PYTHON: &str = r#"[ "$1" = --version ] || log "pip $*""#;
+/// Knows the package only where it was given lists of its own.
+const APT: &str = r#"log "apt-get $*"
+if [ "$1" = download ]; then [ "$2" = -o ] || exit 100; : > prometheus_2_amd64.deb; fi"#;
+const DPKG: &str = r#"log "dpkg-deb $*"; /bin/mkdir -p "$3/usr/bin"; : > "$3/usr/bin/prometheus"; : > "$3/usr/bin/promtool""#;
 
 /// One test at a time: a process that another thread begins while a script is written holds that script open, and Linux
 /// refuses to run it (ETXTBSY).
@@ -43,6 +47,8 @@ impl Bench {
             let script = match *name {
                 "rustup" => RUSTUP,
                 "python3" => PYTHON,
+                "apt-get" => APT,
+                "dpkg-deb" => DPKG,
                 _ => "exit 0",
             };
             bench.program(name, script);
@@ -136,7 +142,7 @@ const TOOLS: &str = "tools /target/tools";
 
 #[test]
 fn test_runs_all_of_ci_and_sets_up_only_once() {
-    let bench = Bench::new(&["python3"]).with_target();
+    let bench = Bench::new(&["python3", "prometheus", "promtool"]).with_target();
     let said = bench.check(&["test"], 0, &[PROBE, VENV, PIP, FORMAT, CLIPPY, TEST, TOOLS]);
     assert!(said.contains("all green in") && said.contains("  clippy "), "{said}");
     bench.check(&["test"], 0, &[FORMAT, CLIPPY, TEST, TOOLS]);
@@ -146,8 +152,25 @@ fn test_runs_all_of_ci_and_sets_up_only_once() {
 }
 
 #[test]
+fn programs_that_are_not_installed_come_from_debian_packages_once() {
+    let bench = Bench::new(&["python3", "apt-get", "dpkg-deb", "prometheus"]).with_target();
+    let lists = "-o Dir::State::Lists=/target/tools/debian/download/lists";
+    let (update, download) = (format!("apt-get update {lists}"), format!("apt-get download {lists} prometheus"));
+    let extract = "dpkg-deb -x /target/tools/debian/download/prometheus_2_amd64.deb /target/tools/debian";
+    let set_up = [PROBE, VENV, PIP, "apt-get download prometheus", &update, &download, extract];
+    bench.check(&["test", "x"], 0, &[&set_up[..], &["cargo test --workspace -- x", TOOLS]].concat());
+    bench.check(&["test", "x"], 0, &["cargo test --workspace -- x", TOOLS]);
+}
+
+#[test]
+fn without_apt_the_command_is_named() {
+    let said = Bench::new(&["python3"]).with_target().check(&["test"], 1, &[PROBE, VENV, PIP]);
+    assert!(said.contains("prometheus and promtool") && said.contains("`sudo apt-get install prometheus`"), "{said}");
+}
+
+#[test]
 fn the_first_step_that_fails_ends_the_run() {
-    let bench = Bench::new(&["python3"]).with_target();
+    let bench = Bench::new(&["python3", "prometheus", "promtool"]).with_target();
     fs::write(bench.path("fail"), "clippy").unwrap();
     let said = bench.check(&["test"], 1, &[PROBE, VENV, PIP, FORMAT, CLIPPY]);
     assert!(said.contains("`clippy` failed after") && said.contains(CLIPPY) && !said.contains("all green"), "{said}");

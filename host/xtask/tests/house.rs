@@ -25,6 +25,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("analytics-counter", &["tripline-sdk"]),
     ("notification-mailer", &["tripline-sdk"]),
     ("fixture", &["tripline-sdk"]),
+    ("tripline-bench", &["*"]),
+    ("two-attributes", &["tripline-sdk"]),
     ("xtask", &[]),
 ];
 

@@ -186,7 +186,12 @@ fn errors_name_the_attribute_and_hold_no_value() {
     check_refused::<String>("{}", "attribute `a`: an attribute without a type");
     check_refused::<String>(r#"{"S":"x","N":"1"}"#, "attribute `a`: an attribute of two types");
     check_refused::<String>(r#"{"T":"x"}"#, "attribute `a`: a type that DynamoDB does not have");
-    assert!(item::from_json::<A<String>>(r#"{"a":{"S":"x"}} x"#).unwrap_err().to_string().contains("trailing"));
+    assert!(
+        item::from_json::<A<String>>(r#"{"a":{"S":"x"}} x"#)
+            .unwrap_err()
+            .to_string()
+            .contains("expected the end of the text")
+    );
     let failure = Failure::from(item::from_json::<A<u8>>(&item(r#"{"N":"256"}"#)).unwrap_err());
     assert!(!failure.is_retry() && failure.reason().contains("`a`"), "{failure:?}");
 }

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
-use tripline_admin::{Admin, COUNTER_SERIES_MAX, Health, Telemetry, Token};
+use tripline_admin::{Admin, COUNTER_SERIES_MAX, Health, Taps, Telemetry, Token};
 use tripline_core::port::{BoxFuture, CounterSource, CounterValue, StoreError};
 use tripline_core::time::Timestamp;
 
@@ -49,6 +49,7 @@ impl Bench {
             telemetry: Arc::clone(&self.telemetry),
             counters: Arc::new(Stored(Vec::new())),
             token,
+            taps: Taps::new([]),
             counter_series_max: COUNTER_SERIES_MAX,
         }
     }

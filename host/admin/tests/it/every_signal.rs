@@ -249,7 +249,7 @@ fn names_follow_the_conventions() {
         }
         let foreign = ["_ms", "_millis", "_milliseconds", "_us", "_minutes", "_kb", "_kib", "_mb", "_mib", "_count", "_sum", "_bucket"];
         assert!(!unit(&foreign), "{name}: base units, and no name of the format's own");
-        assert!(!name.starts_with("tripline_counter_"), "{name}: that is where plugins' counters live");
+        assert!(!name.starts_with("tripline_tally_"), "{name}: that is where plugins' counters live");
         assert!(!definition.labels.iter().any(|label| label == "le" || label == "job" || label == "instance"), "{name}");
     }
 }

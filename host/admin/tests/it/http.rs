@@ -139,10 +139,10 @@ fn plugin_counters_stand_beside_the_hosts_metrics() {
         counter("revenue", &[("currency", "EUR")], "1999.95"),
     ]));
     for line in [
-        "# TYPE tripline_counter_orders gauge",
-        r#"tripline_counter_orders{trigger="sales",status="paid"} 12"#,
-        r#"tripline_counter_orders{trigger="sales"} 3"#,
-        r#"tripline_counter_revenue{trigger="sales",currency="EUR"} 1999.95"#,
+        "# TYPE tripline_tally_orders gauge",
+        r#"tripline_tally_orders{trigger="sales",status="paid"} 12"#,
+        r#"tripline_tally_orders{trigger="sales"} 3"#,
+        r#"tripline_tally_revenue{trigger="sales",currency="EUR"} 1999.95"#,
         r#"tripline_counters_left_out{trigger="sales"} 0"#,
         "tripline_counters_read_failures_total 0",
     ] {

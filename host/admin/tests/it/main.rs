@@ -5,3 +5,4 @@
 mod bench;
 mod every_signal;
 mod http;
+mod tail;

@@ -1,17 +1,19 @@
 //! One trigger's way through one shard: one batch at a time, in stream order.
 //!
 //! Invariants: a change is acknowledged only in a settlement, which holds what it left behind; the checkpoint never covers a change that
-//! is neither acknowledged nor given up; the changes of one item are acknowledged in stream order.
+//! is neither acknowledged nor given up; the changes of one item are acknowledged in stream order. One delivery and one commit are under way
+//! at most; settlements become durable in the order in which they were made.
 //! Knows nothing of who calls the plugin or writes the settlement; of what a mutation is, only which change it belongs to.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::settle::{self, Verdict};
+use super::settlement::{Settlement, Uncommitted};
 use super::{Batch, Origin, Outcome, Policy, Report, Then};
 use crate::change::Change;
 use crate::checkpoint::Checkpoint;
-use crate::effect::{DeadLetter, Effect, Mutation};
+use crate::effect::Effect;
 use crate::name::{PluginVersion, ShardId};
 use crate::sequence::SequenceNumber;
 use crate::time::Timestamp;
@@ -55,22 +57,10 @@ pub enum Step {
     Finished,
 }
 
-/// What one delivery comes to, for one transaction.
-#[derive(Clone, Debug)]
-pub struct Settlement {
-    pub checkpoint: Checkpoint,
-    /// Of acknowledged changes alone.
-    pub mutations: Vec<Mutation>,
-    pub dead_letters: Vec<DeadLetter>,
-    /// Counts, for the log and the metrics.
-    pub acknowledged: usize,
-    pub skipped: Vec<DeadLetter>,
-}
-
 /// What came of a report: what to commit, if anything, and what to say.
 #[derive(Debug)]
 pub struct Settled {
-    /// None: nothing was acknowledged or given up.
+    /// To be committed now; none: nothing was acknowledged or given up, or it waits for the commit under way.
     pub settlement: Option<Settlement>,
     /// Changes whose own failure it was, with the first reason; the batch is delivered again in whole or in part.
     pub failed: usize,
@@ -91,32 +81,26 @@ pub struct Lane {
     frontier: Option<SequenceNumber>,
     /// Taken and to be delivered again, in stream order.
     again: VecDeque<Work>,
-    state: State,
-}
-
-#[derive(Debug)]
-enum State {
-    Free,
-    Delivering(Work),
-    /// With the creation time of the oldest change that the settlement is about.
-    Committing(Option<Timestamp>),
-    Finished,
+    delivering: Option<Work>,
+    uncommitted: Uncommitted,
+    finished: bool,
 }
 
 impl Lane {
     /// Takes from the window's beginning, passing over what the checkpoint covers.
     pub fn new(origin: Arc<Origin>, shard: ShardId, policy: Policy, checkpoint: Checkpoint, seed: u64) -> Self {
-        let state = if checkpoint.finished { State::Finished } else { State::Free };
         Self {
             origin,
             shard,
             policy,
             random: fastrand::Rng::with_seed(seed),
+            finished: checkpoint.finished,
             checkpoint,
             cursor: 0,
             frontier: None,
             again: VecDeque::new(),
-            state,
+            delivering: None,
+            uncommitted: Uncommitted::default(),
         }
     }
 
@@ -126,35 +110,35 @@ impl Lane {
 
     /// Window position below which this lane needs nothing more: what it has taken it holds itself.
     pub fn cursor(&self) -> u64 {
-        if matches!(self.state, State::Finished) { u64::MAX } else { self.cursor }
+        if self.finished { u64::MAX } else { self.cursor }
     }
 
+    /// All of the shard is acknowledged, and that is durable.
     pub fn is_finished(&self) -> bool {
-        matches!(self.state, State::Finished)
+        self.finished
     }
 
+    /// A delivery or a commit is under way.
     pub fn is_busy(&self) -> bool {
-        matches!(self.state, State::Delivering(_) | State::Committing(_))
+        self.delivering.is_some() || self.uncommitted.is_under_way()
     }
 
-    /// When the oldest change that is taken or waits in the window was created; none: at the tip.
+    /// When the oldest change that is not durable yet, of those that are taken or wait in the window, was created; none: at the tip.
     pub fn oldest(&self, window: &Window) -> Option<Timestamp> {
-        let under_way = match &self.state {
-            State::Delivering(work) => work.oldest(),
-            State::Committing(oldest) => *oldest,
-            State::Free | State::Finished => None,
-        };
-        let taken = under_way.or_else(|| self.again.front().and_then(Work::oldest));
+        let delivering = self.delivering.as_ref().and_then(Work::oldest);
+        let again = self.again.front().and_then(Work::oldest);
+        let taken = [self.uncommitted.oldest(), delivering, again].into_iter().flatten().min();
         taken.or_else(|| window.get(self.cursor).map(|change| change.created))
     }
 
     /// What to do at `now`. `ended`: the window will get no more changes. A batch that this names must be reported on, a settlement
     /// committed.
     pub fn next(&mut self, now: Timestamp, window: &Window, ended: bool) -> Step {
-        match self.state {
-            State::Free => {}
-            State::Delivering(_) | State::Committing(_) => return Step::Busy,
-            State::Finished => return Step::Finished,
+        if self.finished {
+            return Step::Finished;
+        }
+        if self.delivering.is_some() || self.must_wait_for_commit() {
+            return Step::Busy;
         }
         match self.again.front() {
             Some(work) if now < work.not_before => return Step::WaitUntil(work.not_before),
@@ -166,23 +150,33 @@ impl Lane {
                 taken.first_attempt.get_or_insert(now);
             }
             let batch = self.batch(&work);
-            self.state = State::Delivering(work);
+            self.delivering = Some(work);
             return Step::Deliver(batch);
         }
         if !ended || window.get(self.cursor).is_some() {
             return Step::Idle;
         }
-        self.checkpoint.finished = true;
-        self.checkpoint.acknowledged.clear();
-        self.state = State::Committing(None);
-        Step::Finish(Settlement::of(self.checkpoint.clone()))
+        self.finish()
     }
 
-    /// What the delivery under way came to. Where there is a settlement, it must be committed before anything else is done here.
+    fn must_wait_for_commit(&self) -> bool {
+        self.uncommitted.is_under_way() && (!self.policy.delivers_ahead || self.uncommitted.is_full())
+    }
+
+    /// The shard's last settlement says only that: whatever it may not overtake is durable before.
+    fn finish(&mut self) -> Step {
+        if self.uncommitted.is_under_way() {
+            return Step::Busy;
+        }
+        self.checkpoint.finished = true;
+        self.checkpoint.acknowledged.clear();
+        let end = self.uncommitted.settle(Settlement::of(self.checkpoint.clone()), None);
+        end.map_or(Step::Busy, Step::Finish)
+    }
+
+    /// What the delivery under way came to. Where there is a settlement, it must be committed.
     pub fn reported(&mut self, now: Timestamp, report: Report, version: &PluginVersion) -> Settled {
-        let State::Delivering(work) = std::mem::replace(&mut self.state, State::Free) else {
-            return Settled::nothing();
-        };
+        let Some(work) = self.delivering.take() else { return Settled::nothing() };
         match report.outcome {
             Outcome::NotRun(reason) => {
                 self.put_back(now, work);
@@ -196,24 +190,25 @@ impl Lane {
             outcome => {
                 let oldest = work.oldest();
                 let verdict = settle::judge(&self.policy, now, work, outcome, &report.reads);
-                let settled = self.conclude(now, verdict, report.effects, version);
-                if settled.settlement.is_some() {
-                    self.state = State::Committing(oldest);
-                }
+                let mut settled = self.conclude(now, verdict, report.effects, version);
+                settled.settlement = settled.settlement.and_then(|settlement| self.uncommitted.settle(settlement, oldest));
                 settled
             }
         }
     }
 
-    /// The settlement is durable.
-    pub fn committed(&mut self) {
-        self.state = if self.checkpoint.finished { State::Finished } else { State::Free };
+    /// The settlement under way is durable. What was settled meanwhile must be committed next.
+    pub fn committed(&mut self) -> Option<Settlement> {
+        let next = self.uncommitted.committed();
+        self.finished = self.checkpoint.finished && next.is_none();
+        next
     }
 
     /// Takes the next batch's worth of changes from the window, passing over what is acknowledged already.
     fn take(&mut self, window: &Window) {
         let mut changes = Vec::new();
         let mut bytes = 0;
+        let mut newest = None;
         while let Some(change) = window.get(self.cursor) {
             let covered = self.checkpoint.covers(&change.sequence_number);
             let size = self.origin.view.len_bytes(change);
@@ -222,11 +217,14 @@ impl Lane {
                 break;
             }
             self.cursor += 1;
-            self.frontier = Some(change.sequence_number.clone());
+            newest = Some(change);
             if !covered {
                 bytes += size;
                 changes.push(Taken { change: change.clone(), attempts: 0, first_attempt: None });
             }
+        }
+        if let Some(newest) = newest {
+            self.frontier = Some(newest.sequence_number.clone());
         }
         if !changes.is_empty() {
             self.again.push_back(Work { changes, not_before: Timestamp::default(), not_run: 0 });
@@ -262,25 +260,25 @@ impl Lane {
             let not_before = now + self.policy.backoff.delay(attempts, &mut self.random);
             self.again.push_front(Work { changes: verdict.again, not_before, not_run: 0 });
         }
+        let settled = verdict.done.iter().chain(verdict.given_up.iter().map(|given_up| &given_up.taken));
+        let settled = settled.map(|taken| &taken.change.sequence_number);
         if let Some(frontier) = &self.frontier {
-            let pending = self.again.front().and_then(|work| work.changes.first());
-            self.checkpoint.settle(frontier, pending.map(|taken| &taken.change.sequence_number));
+            match self.again.front().and_then(|work| work.changes.first()) {
+                Some(pending) => self.checkpoint.settle(settled, frontier, &pending.change.sequence_number),
+                None => self.checkpoint.advance(frontier),
+            }
         }
         let settlement = settlement.map(|settlement| Settlement { checkpoint: self.checkpoint.clone(), ..settlement });
         Settled { settlement, failed: verdict.failed, reason: verdict.reason, backtrace: verdict.backtrace }
     }
 
-    /// Acknowledges what the verdict says is done or given up; none where that is nothing.
-    fn settlement(&mut self, now: Timestamp, verdict: &Verdict, effects: Vec<Effect>, version: &PluginVersion) -> Option<Settlement> {
+    /// What the verdict says is done or given up, but for the checkpoint; none where that is nothing.
+    fn settlement(&self, now: Timestamp, verdict: &Verdict, effects: Vec<Effect>, version: &PluginVersion) -> Option<Settlement> {
         if verdict.done.is_empty() && verdict.given_up.is_empty() {
             return None;
         }
         let mut settlement = Settlement::of(Checkpoint::default());
-        for taken in &verdict.done {
-            self.checkpoint.acknowledge(taken.change.sequence_number.clone());
-        }
         for given_up in &verdict.given_up {
-            self.checkpoint.acknowledge(given_up.taken.change.sequence_number.clone());
             let letter = given_up.dead_letter(now, version);
             match self.policy.then {
                 Then::DeadLetter => settlement.dead_letters.push(letter),
@@ -292,12 +290,6 @@ impl Lane {
         let kept = effects.into_iter().filter(is_done);
         settlement.mutations = kept.map(|effect| effect.mutation).collect();
         Some(settlement)
-    }
-}
-
-impl Settlement {
-    fn of(checkpoint: Checkpoint) -> Self {
-        Self { checkpoint, mutations: Vec::new(), dead_letters: Vec::new(), acknowledged: 0, skipped: Vec::new() }
     }
 }
 

@@ -4,10 +4,12 @@ mod batch;
 mod lane;
 mod policy;
 mod settle;
+mod settlement;
 
 pub use batch::{Batch, FailedChange, Failure, FailureKind, Origin, Outcome, ReadFrom, Report};
-pub use lane::{Lane, Settled, Settlement, Step};
+pub use lane::{Lane, Settled, Step};
 pub use policy::{Policy, Then};
+pub use settlement::Settlement;
 
 #[cfg(test)]
 mod tests;

@@ -19,6 +19,9 @@ pub struct Policy {
     /// A batch that fails as a whole is halved down to the culprit; halving costs no attempt.
     pub bisect: bool,
     pub then: Then,
+    /// Whether the next batch may go out while what the one before left behind is still being committed: its commits are fewer then, since what
+    /// is settled meanwhile is committed together. Not where the plugin reads state: a batch must see what the one before it has written.
+    pub delivers_ahead: bool,
 }
 
 /// What becomes of a change that is not delivered again.
@@ -40,6 +43,7 @@ impl Default for Policy {
             backoff: Backoff { first: Duration::from_millis(100), max: Duration::from_secs(30) },
             bisect: true,
             then: Then::DeadLetter,
+            delivers_ahead: true,
         }
     }
 }

@@ -112,12 +112,12 @@ fn the_next_page_is_read_while_a_batch_is_handled() {
         &[0],
         "wake; open; page 1; page 2; ok 0; durable 0",
         expect![[r#"
-        wake: open horizon
-        open: poll
-        page 1: deliver 0 [1], poll
-        page 2: 
-        ok 0: commit 0
-        durable 0: deliver 0 [2], poll"#]],
+            wake: open horizon
+            open: poll
+            page 1: deliver 0 [1], poll
+            page 2: 
+            ok 0: commit 0, deliver 0 [2], poll
+            durable 0: "#]],
     );
 }
 
@@ -139,16 +139,16 @@ fn the_reader_waits_for_the_slowest_lane_once_the_window_is_full() {
         &[0, 0],
         "wake; open; page 1; page 2; ok 0; durable 0; ok 0; durable 0; ok 1; durable 1",
         expect![[r#"
-        wake: open horizon
-        open: poll
-        page 1: deliver 0 [1], deliver 1 [1], poll
-        page 2: 
-        ok 0: commit 0
-        durable 0: deliver 0 [2]
-        ok 0: commit 0
-        durable 0: 
-        ok 1: commit 1
-        durable 1: deliver 1 [2], poll"#]],
+            wake: open horizon
+            open: poll
+            page 1: deliver 0 [1], deliver 1 [1], poll
+            page 2: 
+            ok 0: commit 0, deliver 0 [2]
+            durable 0: 
+            ok 0: commit 0
+            durable 0: 
+            ok 1: commit 1, deliver 1 [2], poll
+            durable 1: "#]],
     );
 }
 

@@ -217,6 +217,7 @@ fn values_that_are_no_defaults_arrive() {
             },
             bisect: false,
             then: Skip,
+            delivers_ahead: false,
         }
         Limits {
             memory_bytes_max: 134217728,

@@ -159,7 +159,7 @@ fn says_what_to_do_where_there_is_none() {
     check(
         table(json!({ "TableName": "orders" })),
         expect![[r#"
-        StreamOff: table `orders` in eu-west-1 at ENDPOINT has no stream; enable it: aws dynamodb update-table --table-name orders --stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES --region eu-west-1 --endpoint-url ENDPOINT
+        StreamOff: table `orders` in eu-west-1 at ENDPOINT has no stream; enable it: tripline streams enable orders --view new-and-old-images --region eu-west-1 --endpoint ENDPOINT
         liststreams describetable
     "#]],
     );
@@ -167,7 +167,7 @@ fn says_what_to_do_where_there_is_none() {
     check(
         World { trimmed: true, ..disabled },
         expect![[r#"
-        StreamOff: table `orders` in eu-west-1 at ENDPOINT has no stream; enable it: aws dynamodb update-table --table-name orders --stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES --region eu-west-1 --endpoint-url ENDPOINT
+        StreamOff: table `orders` in eu-west-1 at ENDPOINT has no stream; enable it: tripline streams enable orders --view new-and-old-images --region eu-west-1 --endpoint ENDPOINT
         liststreams describetable describestream
     "#]],
     );

@@ -7,6 +7,7 @@ mod generate;
 mod paging;
 mod reference;
 mod server;
+mod survey;
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Walks DynamoDB JSON with serde_json's parser: an item's attributes, an attribute's type, its payload.
+//! Walks DynamoDB JSON: an item's attributes, an attribute's type, its payload.
 //!
 //! Invariant: what the author's type does not ask for is skipped, not parsed, and strings without escapes are borrowed.
 

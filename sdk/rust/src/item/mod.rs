@@ -48,6 +48,7 @@ mod parts;
 mod ser;
 mod shape;
 mod value;
+mod wire;
 mod with;
 
 use std::cell::RefCell;
@@ -99,12 +100,12 @@ impl From<Error> for Failure {
 /// Reads an item from DynamoDB JSON: `{"pk":{"S":"user#1"},"age":{"N":"42"}}`.
 pub fn from_json<'de, T: Deserialize<'de>>(json: &'de str) -> Result<T, Error> {
     let trail = Trail::default();
-    let mut wire = serde_json::Deserializer::from_str(json);
+    let mut wire = wire::Wire::new(json);
     let item = T::deserialize(de::Payload::item(&mut wire, &trail)).and_then(|item| {
         wire.end()?;
         Ok(item)
     });
-    item.map_err(|error| Error { path: trail.path(), reason: without_position(&error) })
+    item.map_err(|error| Error { path: trail.path(), reason: error.to_string() })
 }
 
 /// Writes an item as DynamoDB JSON. `T` has to be a struct or a map.
@@ -128,16 +129,6 @@ pub fn to_attribute<T: Serialize + ?Sized>(value: &T) -> Result<AttributeValue, 
     value.serialize(ser::Writer).map_err(|error| Error { path: error.path(), reason: error.reason })
 }
 
-/// serde_json says where in its text it was; to the author that text is the host's.
-fn without_position(error: &serde_json::Error) -> String {
-    let mut text = error.to_string();
-    let position = format!(" at line {} column {}", error.line(), error.column());
-    if text.ends_with(&position) {
-        text.truncate(text.len() - position.len());
-    }
-    text
-}
-
 /// Where in the item an error happened, gathered on its way out: nothing is kept where nothing fails.
 #[derive(Debug, Default)]
 struct Trail(RefCell<Vec<Segment>>);
@@ -149,11 +140,14 @@ enum Segment {
 }
 
 impl Trail {
+    #[inline]
     fn push<T, E>(&self, result: Result<T, E>, segment: impl FnOnce() -> Segment) -> Result<T, E> {
-        if result.is_err() {
-            self.0.borrow_mut().push(segment());
-        }
-        result
+        result.inspect_err(|_| self.keep(segment()))
+    }
+
+    #[cold]
+    fn keep(&self, segment: Segment) {
+        self.0.borrow_mut().push(segment);
     }
 
     fn path(&self) -> String {

@@ -63,8 +63,9 @@ pub(super) fn integer<T: FromStr>(text: &str) -> Option<T> {
 
 /// A float near the number; none where it is no number, or beyond the largest float.
 pub(super) fn float(text: &str) -> Option<f64> {
-    // `f64::from_str` knows more than decimals: `inf`, `nan`.
-    Decimal::parse(text)?;
+    // `f64::from_str` knows more than decimals: `inf`, `nan`. Both begin with a letter.
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    unsigned.starts_with(|first: char| first.is_ascii_digit() || first == '.').then_some(())?;
     text.parse().ok().filter(|float: &f64| float.is_finite())
 }
 

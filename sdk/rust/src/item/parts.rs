@@ -42,7 +42,10 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for EntryAccess<'_, 'de, A> {
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
         let Some(name) = self.map.next_key_seed(TextSeed)? else { return Ok(None) };
-        self.name = name.clone();
+        self.name = match &name {
+            Cow::Borrowed(name) => Cow::Borrowed(*name),
+            Cow::Owned(name) => Cow::Owned(name.clone()),
+        };
         let key = seed.deserialize(shape::Key::new(name));
         self.trail.push(key, || Segment::Name(self.name.to_string())).map(Some)
     }

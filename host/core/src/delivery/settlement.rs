@@ -1,0 +1,111 @@
+//! What deliveries come to until it is durable.
+//!
+//! Invariant: one commit is under way at most. What is settled meanwhile waits and is committed together, in order, so that a slow disk makes
+//! commits larger, not the trigger slower; it is bounded, so that a commit that never ends holds the trigger up in the end.
+
+use crate::checkpoint::Checkpoint;
+use crate::effect::{DeadLetter, Mutation};
+use crate::time::Timestamp;
+
+/// What one or more deliveries come to, for one transaction.
+#[derive(Clone, Debug)]
+pub struct Settlement {
+    pub checkpoint: Checkpoint,
+    /// Of acknowledged changes alone, in the order in which they were made.
+    pub mutations: Vec<Mutation>,
+    pub dead_letters: Vec<DeadLetter>,
+    /// Counts, for the log and the metrics.
+    pub acknowledged: usize,
+    pub skipped: Vec<DeadLetter>,
+}
+
+/// What may wait for a commit before nothing more is delivered: a crash has so many changes handled again.
+const CHANGES_MAX: usize = 1_000;
+const MUTATIONS_MAX: usize = 10_000;
+const BYTES_MAX: usize = 8 * 1024 * 1024;
+
+impl Settlement {
+    pub(super) fn of(checkpoint: Checkpoint) -> Self {
+        Self { checkpoint, mutations: Vec::new(), dead_letters: Vec::new(), acknowledged: 0, skipped: Vec::new() }
+    }
+
+    fn absorb(&mut self, mut later: Self) {
+        self.checkpoint = later.checkpoint;
+        self.mutations.append(&mut later.mutations);
+        self.dead_letters.append(&mut later.dead_letters);
+        self.acknowledged += later.acknowledged;
+        self.skipped.append(&mut later.skipped);
+    }
+
+    fn changes(&self) -> usize {
+        self.acknowledged + self.dead_letters.len() + self.skipped.len()
+    }
+
+    fn bytes(&self) -> usize {
+        let letters = self.dead_letters.iter().chain(&self.skipped).map(|letter| letter.record_json.len());
+        self.mutations.iter().map(Mutation::size_bytes).chain(letters).sum()
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Uncommitted {
+    under_way: Option<UnderWay>,
+    waiting: Option<Waiting>,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    /// When the oldest change that it is about was created.
+    oldest: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    settlement: Settlement,
+    bytes: usize,
+    oldest: Option<Timestamp>,
+}
+
+impl Uncommitted {
+    pub(super) fn is_under_way(&self) -> bool {
+        self.under_way.is_some()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.waiting.as_ref().is_some_and(|waiting| {
+            let settlement = &waiting.settlement;
+            settlement.changes() >= CHANGES_MAX || settlement.mutations.len() >= MUTATIONS_MAX || waiting.bytes >= BYTES_MAX
+        })
+    }
+
+    pub(super) fn oldest(&self) -> Option<Timestamp> {
+        let under_way = self.under_way.as_ref().and_then(|under_way| under_way.oldest);
+        let waiting = self.waiting.as_ref().and_then(|waiting| waiting.oldest);
+        [under_way, waiting].into_iter().flatten().min()
+    }
+
+    /// Gives `settlement` back where it can be committed now.
+    pub(super) fn settle(&mut self, settlement: Settlement, oldest: Option<Timestamp>) -> Option<Settlement> {
+        if self.under_way.is_none() {
+            self.under_way = Some(UnderWay { oldest });
+            return Some(settlement);
+        }
+        let bytes = settlement.bytes();
+        match &mut self.waiting {
+            Some(waiting) => {
+                waiting.bytes += bytes;
+                waiting.oldest = [waiting.oldest, oldest].into_iter().flatten().min();
+                waiting.settlement.absorb(settlement);
+            }
+            None => self.waiting = Some(Waiting { settlement, bytes, oldest }),
+        }
+        None
+    }
+
+    /// The one under way is durable: gives back what comes next, which is then under way.
+    pub(super) fn committed(&mut self) -> Option<Settlement> {
+        let next = self.waiting.take();
+        self.under_way = next.as_ref().map(|next| UnderWay { oldest: next.oldest });
+        next.map(|next| next.settlement)
+    }
+}
