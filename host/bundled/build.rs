@@ -17,6 +17,9 @@ const PLUGINS: [&str; 3] = ["cross-region-writer", "analytics-counter", "notific
 /// Built where cargo's feature of that name is on.
 const ON_DEMAND: [(&str, &str); 2] = [("CARGO_FEATURE_FIXTURE", "fixture"), ("CARGO_FEATURE_BENCH", "two-attributes")];
 
+/// The stack is the first megabyte. Each growth of the memory is a call of the kernel in every batch, and most batches fit into a second one.
+const LINK: &str = "-Clink-arg=--initial-memory=2097152";
+
 /// What components are made of, from the workspace's root.
 const SOURCES: [&str; 9] = [
     "plugins/cross-region-writer",
@@ -94,6 +97,7 @@ fn build(root: &Path, target_dir: &Path, packages: &[&str]) -> Result<(), Box<dy
     for variable in OUTER {
         cargo.env_remove(variable);
     }
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", LINK);
     // Whatever it prints here would be read as instructions for the outer cargo. What went wrong is on stderr.
     let status = cargo.stdout(Stdio::null()).status()?;
     if !status.success() {

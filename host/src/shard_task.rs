@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use futures_util::future::FutureExt as _;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tripline_core::backoff::Backoff;
@@ -36,18 +38,27 @@ pub(crate) struct Shard {
 impl Shard {
     /// Runs until the shard's end, or until `stop` and what was under way has ended.
     pub(crate) async fn run(self, mut consumer: ShardConsumer, stop: CancellationToken) -> Result<End> {
-        let mut calls = JoinSet::new();
+        // Plugins of several triggers compute at once, each on whatever thread is free. A single one stays where its changes are in the
+        // processor's cache, and gives way at every tick. All else waits for others.
+        let is_shared = self.triggers.len() > 1;
+        let mut deliveries = JoinSet::new();
+        let mut waits = FuturesUnordered::new();
         let mut event = Event::Woke;
         let mut draining = false;
         loop {
             for action in consumer.step(clock::now(), event) {
                 match action {
                     Action::End(end) => return Ok(end),
-                    action => drop(calls.spawn(self.clone().act(action))),
+                    Action::Deliver { lane, batch } if is_shared => drop(deliveries.spawn(self.clone().deliver(lane, batch))),
+                    Action::Deliver { lane, batch } => waits.push(self.clone().deliver(lane, batch).boxed()),
+                    Action::Open(position) => waits.push(self.open(position).boxed()),
+                    Action::Poll(iterator) => waits.push(self.poll(iterator).boxed()),
+                    Action::Commit { lane, settlement } => waits.push(self.commit(lane, *settlement).boxed()),
                 }
             }
             event = tokio::select! {
-                Some(ended) = calls.join_next() => ended.context("a call for a shard broke down")?,
+                Some(ended) = deliveries.join_next() => ended.context("a delivery broke down")?,
+                Some(event) = waits.next() => event,
                 () = wake(&consumer) => Event::Woke,
                 () = stop.cancelled(), if !draining => {
                     draining = true;
@@ -57,24 +68,13 @@ impl Shard {
         }
     }
 
-    async fn act(self, action: Action) -> Event {
-        match action {
-            Action::Open(position) => self.open(position).await,
-            Action::Poll(iterator) => self.poll(&iterator).await,
-            Action::Deliver { lane, batch } => self.deliver(lane, batch).await,
-            Action::Commit { lane, settlement } => self.commit(lane, *settlement).await,
-            // `run` has returned by then.
-            Action::End(_) => Event::Woke,
-        }
-    }
-
     async fn open(&self, position: Position) -> Event {
         Event::Opened(self.stream.source.iterator(&self.arn, &self.id, &position).await)
     }
 
-    async fn poll(&self, iterator: &str) -> Event {
+    async fn poll(&self, iterator: Box<str>) -> Event {
         let begun = Instant::now();
-        let page = self.stream.source.page(iterator).await;
+        let page = self.stream.source.page(&iterator).await;
         if let Ok(page) = &page {
             let result = if page.changes.is_empty() { PollResult::Empty } else { PollResult::Changes };
             let (stream, changes, bytes) = (&self.stream.name, page.changes.len(), page.len_bytes);
@@ -84,7 +84,7 @@ impl Shard {
         Event::Polled(page)
     }
 
-    async fn deliver(&self, lane: usize, batch: Batch) -> Event {
+    async fn deliver(self, lane: usize, batch: Batch) -> Event {
         let trigger = &self.triggers[lane];
         let bytes = batch.changes.iter().map(|change| batch.origin.view.len_bytes(change)).sum();
         self.stream

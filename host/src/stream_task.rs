@@ -97,8 +97,12 @@ impl Stream {
                     continue;
                 }
                 Step::Exhausted => {
-                    if let Some(next) = self.successor(info).await {
-                        return Ok(Some(next));
+                    let next = tokio::select! {
+                        next = self.successor(info) => next,
+                        () = stop.cancelled() => break,
+                    };
+                    if next.is_some() {
+                        return Ok(next);
                     }
                     continue;
                 }
@@ -182,7 +186,11 @@ impl Stream {
         let mut random = fastrand::Rng::new();
         let mut failures = 0;
         loop {
-            let reason = match ask().await {
+            let answer = tokio::select! {
+                answer = ask() => answer,
+                () = stop.cancelled() => return None,
+            };
+            let reason = match answer {
                 Ok(answer) => return Some(answer),
                 Err(error) => error.to_string(),
             };

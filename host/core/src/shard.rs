@@ -96,8 +96,8 @@ impl ShardConsumer {
                 self.tell(note);
             }
             Event::Polled(result) => self.polled(now, result),
-            Event::Reported { lane, report, version } => return self.reported(now, lane, report, &version),
-            Event::Committed { lane } => return self.committed(now, lane),
+            Event::Reported { lane, report, version } => self.reported(now, lane, report, &version),
+            Event::Committed { lane } => self.lanes[lane].committed(),
             Event::Drain => self.draining = true,
         }
         self.go_on(now)
@@ -117,7 +117,7 @@ impl ShardConsumer {
         }
     }
 
-    fn reported(&mut self, now: Timestamp, lane: usize, report: Report, version: &PluginVersion) -> Vec<Action> {
+    fn reported(&mut self, now: Timestamp, lane: usize, report: Report, version: &PluginVersion) {
         let settled = self.lanes[lane].reported(now, report, version);
         let trigger = &self.lanes[lane].origin().trigger;
         if let Some(reason) = &settled.reason {
@@ -125,20 +125,6 @@ impl ShardConsumer {
             self.signals
                 .emit(Signal::ChangesFailed { trigger, shard: &self.shard, changes: settled.failed, reason, backtrace });
         }
-        let mut actions = Vec::new();
-        if let Some(settlement) = settled.settlement {
-            actions.push(Action::Commit { lane, settlement: Box::new(settlement) });
-        }
-        actions.append(&mut self.go_on(now));
-        actions
-    }
-
-    /// What was settled meanwhile is committed also while the shard drains: it is done, and would only be done again.
-    fn committed(&mut self, now: Timestamp, lane: usize) -> Vec<Action> {
-        let next = self.lanes[lane].committed();
-        let mut actions: Vec<_> = next.map(|next| Action::Commit { lane, settlement: Box::new(next) }).into_iter().collect();
-        actions.append(&mut self.go_on(now));
-        actions
     }
 
     /// Everything that can be begun now.
@@ -160,16 +146,20 @@ impl ShardConsumer {
 
     fn advance_lane(&mut self, now: Timestamp, index: usize, actions: &mut Vec<Action>) {
         let lane = &mut self.lanes[index];
-        if self.draining {
-            return;
+        if !self.draining {
+            match lane.next(now, &self.window, self.reader.has_ended()) {
+                LaneStep::Deliver(batch) => actions.push(Action::Deliver { lane: index, batch }),
+                LaneStep::WaitUntil(time) => wake(&mut self.wake_at, time),
+                LaneStep::Idle | LaneStep::Busy | LaneStep::Finished => {}
+            }
         }
-        match lane.next(now, &self.window, self.reader.has_ended()) {
-            LaneStep::Deliver(batch) => actions.push(Action::Deliver { lane: index, batch }),
-            LaneStep::Finish(settlement) => actions.push(Action::Commit { lane: index, settlement: Box::new(settlement) }),
-            LaneStep::WaitUntil(time) => wake(&mut self.wake_at, time),
-            LaneStep::Idle | LaneStep::Busy | LaneStep::Finished => {}
+        // While the shard drains too: what is settled is done, and would only be done again.
+        if let Some(settlement) = lane.commit(now) {
+            actions.push(Action::Commit { lane: index, settlement: Box::new(settlement) });
         }
-        let lane = &self.lanes[index];
+        if let Some(due) = lane.commit_due() {
+            wake(&mut self.wake_at, due);
+        }
         let created = lane.oldest(&self.window);
         self.signals.emit(Signal::Oldest { trigger: &lane.origin().trigger, shard: &self.shard, created });
     }

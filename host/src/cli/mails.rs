@@ -51,7 +51,7 @@ pub(crate) struct ListOptions {
 
 pub(crate) fn list(options: &ListOptions) -> Result<()> {
     let filter = MailFilter { mailer: options.mailer.clone(), status: options.status.map(MailStatus::from) };
-    let mails = options.place.open()?.mails(&filter, options.limit)?;
+    let mails = options.place.open()?.mails_where(&filter, options.limit)?;
     if options.json {
         return output::json(&mails);
     }
@@ -138,7 +138,7 @@ pub(crate) async fn retry(options: &RetryOptions) -> Result<()> {
     let reader = options.place.open()?;
     let ids: Vec<Box<str>> = if options.failed {
         let filter = MailFilter { mailer: options.mailer.clone(), status: Some(MailStatus::Failed) };
-        reader.mails(&filter, usize::MAX)?.into_iter().map(|mail| mail.message_id.into()).collect()
+        reader.mails_where(&filter, usize::MAX)?.into_iter().map(|mail| mail.message_id.into()).collect()
     } else {
         options.ids.iter().map(|id| Ok(find(&reader, id)?.row.message_id.into())).collect::<Result<_>>()?
     };

@@ -11,6 +11,7 @@ mod streams;
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -20,6 +21,9 @@ pub(crate) use run::StopSignals;
 
 use crate::config::Config;
 use crate::demo;
+
+/// How long the process waits at its end for threads of its own that nobody waits for any more.
+const ABANDON_MAX: Duration = Duration::from_millis(500);
 
 /// WebAssembly triggers for DynamoDB Streams that you run yourself.
 #[derive(Debug, Parser)]
@@ -122,7 +126,7 @@ impl Cli {
             .enable_all()
             .build()
             .context("cannot start the async runtime")?;
-        runtime.block_on(async {
+        let done = runtime.block_on(async {
             match self.command {
                 Command::Run(options) => run::run(&options).await,
                 Command::Check(options) => check::run(&options).await,
@@ -136,7 +140,10 @@ impl Cli {
                 Command::Mails(MailsCommand::Retry(options)) => mails::retry(&options).await,
                 Command::Streams(command) => streams::run(&command).await,
             }
-        })
+        });
+        // What was abandoned may be in the midst of a compilation or a look-up of a name, which cannot be interrupted.
+        runtime.shutdown_timeout(ABANDON_MAX);
+        done
     }
 }
 

@@ -83,7 +83,7 @@ async fn once(options: &Options, place: &Place, tables: &Tables) -> Result<()> {
         .write(tables, options.records, |written| bar.set_position(written))
         .await?;
     bar.set_message("written; waiting until all are handled");
-    let verifier = Verifier { tables, data_dir: &place.data_dir(), mail_dir: Some(&place.mail_dir()) };
+    let verifier = Verifier { tables, data_dir: &place.data_dir(), mail_dir: Some(&place.mail_dir()), dead_letters_expected: 0 };
     let findings = verifier.wait(STALLED_AFTER).await?;
     bar.finish_and_clear();
     let summary = Summary::new(options.records, begun.elapsed(), &findings);

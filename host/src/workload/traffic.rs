@@ -24,8 +24,14 @@ pub struct Traffic {
     placed: u64,
     /// Orders that are there, with their place in `STATES`.
     open: Vec<(String, usize)>,
+    /// One person or order of so many has a flaw; none: nobody.
+    flawed_one_in: Option<u32>,
 }
 
+/// How a plugin that looks for it is to fail an order.
+const FLAWS: [&str; 3] = ["reject", "retry", "trap"];
+/// What a person who has a flaw did not give.
+const LEFT_OUT: [&str; 2] = ["email", "name"];
 const STATES: [&str; 4] = ["placed", "paid", "shipped", "delivered"];
 
 #[derive(Debug)]
@@ -38,7 +44,13 @@ enum Write {
 
 impl Traffic {
     pub fn new(seed: u64) -> Self {
-        Self { random: fastrand::Rng::with_seed(seed), written: 0, users: 0, placed: 0, open: Vec::new() }
+        Self { random: fastrand::Rng::with_seed(seed), written: 0, users: 0, placed: 0, open: Vec::new(), flawed_one_in: None }
+    }
+
+    /// One person of `one_in` signs up without an address or a name, so that no mail can be made; one order of `one_in` says in its attribute
+    /// `flaw` how it wants to be failed.
+    pub fn with_flaws(self, one_in: u32) -> Self {
+        Self { flawed_one_in: Some(one_in.max(1)), ..self }
     }
 
     pub fn written(&self) -> u64 {
@@ -84,12 +96,16 @@ impl Traffic {
     fn sign_up(&mut self) -> Write {
         self.users += 1;
         let name = self.pick(&NAMES);
-        Write::User(Item::from([
+        let mut user = Item::from([
             ("id".to_owned(), text(format!("user-{:06}", self.users))),
             ("name".to_owned(), text(name)),
             ("email".to_owned(), text(format!("user-{:06}@example.com", self.users))),
             ("plan".to_owned(), text(self.pick(&PLANS))),
-        ]))
+        ]);
+        if self.is_flawed() {
+            user.remove(self.pick(&LEFT_OUT));
+        }
+        Write::User(user)
     }
 
     fn place(&mut self) -> Write {
@@ -98,13 +114,22 @@ impl Traffic {
         self.open.push((id.clone(), 0));
         let city = AttributeValue::M(Item::from([("city".to_owned(), text(self.pick(&CITIES)))]));
         let tags = AttributeValue::Ss(vec![self.pick(&PLANS).to_owned(), "demo".to_owned()]);
-        Write::Order(Item::from([
+        let mut order = Item::from([
             ("id".to_owned(), text(id)),
             ("status".to_owned(), text(STATES[0])),
             ("total".to_owned(), number(format!("{}.{:02}", self.random.u32(1..500), self.random.u32(..100)))),
             ("address".to_owned(), city),
             ("tags".to_owned(), tags),
-        ]))
+        ]);
+        if self.is_flawed() {
+            order.insert("flaw".to_owned(), text(self.pick(&FLAWS)));
+        }
+        Write::Order(order)
+    }
+
+    /// Without flaws no number is drawn: a seed writes what it always wrote.
+    fn is_flawed(&mut self) -> bool {
+        self.flawed_one_in.is_some_and(|one_in| self.random.u32(..one_in) == 0)
     }
 
     /// Moves an order on; one that has arrived is deleted.

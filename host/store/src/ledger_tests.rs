@@ -4,7 +4,6 @@ use tripline_core::effect::DeadLetter;
 use tripline_core::sequence::SequenceNumber;
 
 use super::*;
-use crate::outbox::MailFilter;
 
 struct Fixture {
     ledger: Ledger,
@@ -233,7 +232,7 @@ fn expired_state_and_mails_sent_long_ago_are_purged() {
         fixture.ledger.purge().unwrap();
         let reader = crate::SqliteReader::open(fixture.dir.path()).unwrap();
         let keys: Vec<_> = reader.state(None, 10).unwrap().into_iter().map(|row| row.key).collect();
-        let mails: Vec<_> = reader.mails(&MailFilter::default(), 10).unwrap().into_iter().map(|row| row.message_id).collect();
+        let mails: Vec<_> = reader.mails(10).unwrap().into_iter().map(|row| row.message_id).collect();
         assert_eq!((&*keys.join(" "), &*mails.join(" ")), expected, "at {now}");
     };
     check(2 * day, ("goes later stays", "pending sent"));

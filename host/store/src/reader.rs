@@ -54,7 +54,12 @@ impl SqliteReader {
     }
 
     /// The newest first.
-    pub fn mails(&self, filter: &MailFilter, rows_max: usize) -> Result<Vec<MailRow>, StoreError> {
+    pub fn mails(&self, rows_max: usize) -> Result<Vec<MailRow>, StoreError> {
+        self.mails_where(&MailFilter::default(), rows_max)
+    }
+
+    /// The newest first of those that the filter names.
+    pub fn mails_where(&self, filter: &MailFilter, rows_max: usize) -> Result<Vec<MailRow>, StoreError> {
         self.read(|connection| outbox::list(connection, filter, rows_max))
     }
 

@@ -16,7 +16,7 @@ use std::process::{Command, Stdio};
 use common::{add, commit, heard, mail};
 use tripline_core::effect::Mutation;
 use tripline_core::port::{Commit, Store};
-use tripline_store::{MailFilter, SqliteReader, SqliteStore};
+use tripline_store::{SqliteReader, SqliteStore};
 
 const TRIGGERS: u64 = 3;
 const KILLS: usize = 8;
@@ -99,7 +99,7 @@ fn check(dir: &Path, acknowledged: &BTreeMap<String, u64>) {
         assert!(marks[trigger] >= *mark, "{trigger}: acknowledged {mark}, stored {}", marks[trigger]);
     }
     let counters: BTreeMap<_, _> = reader.counters().unwrap().into_iter().map(|row| (row.trigger, row.value)).collect();
-    let mails = reader.mails(&MailFilter::default(), usize::MAX).unwrap();
+    let mails = reader.mails(usize::MAX).unwrap();
     for (trigger, mark) in &marks {
         let tenths = format!("{}.{}", mark / 10, mark % 10);
         assert_eq!(counters[trigger], tenths.trim_end_matches(".0"), "{trigger} at {mark}");

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,7 @@ use tripline::aws::Aws;
 use tripline::config::Config;
 use tripline::workload::{self, DATA_DIR, Findings, MAIL_DIR, Tables, Verifier};
 use tripline_local::{Region, RegionConfig};
+use tripline_store::{OpenError, SqliteReader};
 
 /// Nothing here takes longer, on the slowest machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
@@ -83,18 +84,27 @@ impl Place {
         Host::start(&self.config_file())
     }
 
+    /// What is committed, whether a host runs or not. None: no host ever came to make its database.
+    pub(crate) fn committed(&self) -> Option<SqliteReader> {
+        match SqliteReader::open(&self.data_dir()) {
+            Ok(reader) => Some(reader),
+            Err(OpenError::NoDatabase { .. } | OpenError::OlderSchema { .. }) => None,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
     /// What differs once nothing moves any more.
     pub(crate) async fn verify(&self) -> Findings {
-        self.verify_with(Some(&self.dir.path().join(MAIL_DIR))).await
+        self.verify_with(Some(&self.dir.path().join(MAIL_DIR)), 0).await
     }
 
     /// The same where mail goes to a server.
     pub(crate) async fn verify_without_mail_files(&self) -> Findings {
-        self.verify_with(None).await
+        self.verify_with(None, 0).await
     }
 
-    async fn verify_with(&self, mail_dir: Option<&Path>) -> Findings {
-        let verifier = Verifier { tables: &self.tables, data_dir: &self.data_dir(), mail_dir };
+    pub(crate) async fn verify_with(&self, mail_dir: Option<&Path>, dead_letters_expected: usize) -> Findings {
+        let verifier = Verifier { tables: &self.tables, data_dir: &self.data_dir(), mail_dir, dead_letters_expected };
         verifier.wait(STALLED_AFTER).await.unwrap()
     }
 
@@ -121,6 +131,19 @@ impl Host {
 
     /// The same with `environment` beside the test's own.
     pub(crate) fn start_with(config: &Path, environment: &[(String, String)]) -> Self {
+        let mut host = Self::spawn(config, environment);
+        host.wait_until_running();
+        host
+    }
+
+    pub(crate) fn wait_until_running(&mut self) {
+        let running = self.wait_for_log("running");
+        let url = running["metrics"].as_str().unwrap();
+        self.address = url.trim_start_matches("http://").trim_end_matches("/metrics").to_owned();
+    }
+
+    /// Returns at once: it may not run yet, nor ever.
+    pub(crate) fn spawn(config: &Path, environment: &[(String, String)]) -> Self {
         let mut child = tripline()
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .args(["run", "--log-format", "json", "-c"])
@@ -137,11 +160,7 @@ impl Host {
                 let _ = lines.try_send(line);
             }
         });
-        let mut host = Self { child, address: String::new(), log, kept: RefCell::default() };
-        let running = host.wait_for_log("running");
-        let url = running["metrics"].as_str().unwrap();
-        host.address = url.trim_start_matches("http://").trim_end_matches("/metrics").to_owned();
-        host
+        Self { child, address: String::new(), log, kept: RefCell::default() }
     }
 
     /// The next log line with this message.
@@ -163,9 +182,9 @@ impl Host {
     }
 
     /// SIGKILL: no chance to finish anything.
-    pub(crate) fn kill(mut self) {
+    pub(crate) fn kill(mut self) -> ExitStatus {
         self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.child.wait().unwrap()
     }
 
     /// SIGTERM; says whether it exited with 0.
@@ -182,9 +201,30 @@ impl Host {
     }
 
     fn terminate(&mut self) -> bool {
-        let terminated = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
-        assert!(terminated.success());
+        self.signal("TERM");
         self.child.wait().unwrap().success()
+    }
+
+    /// `TERM`, `INT` and the like.
+    pub(crate) fn signal(&self, name: &str) {
+        signal(&self.child, name);
+    }
+
+    /// None: it still runs.
+    pub(crate) fn exit_status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// Its exit status, and how long that took; it must end before `limit`.
+    pub(crate) async fn ends_within(&mut self, limit: Duration) -> (ExitStatus, Duration) {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.exit_status() {
+                return (status, begun.elapsed());
+            }
+            assert!(begun.elapsed() < limit, "it still runs after {limit:?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// GET; the status and the body.
@@ -305,6 +345,17 @@ impl Server {
         }
         server
     }
+
+    /// `STOP`, `CONT` and the like.
+    pub(crate) fn signal(&self, name: &str) {
+        signal(&self.child, name);
+    }
+}
+
+/// To one that has ended it does nothing: a child that was not waited for keeps its process ID.
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
 }
 
 impl Drop for Server {

@@ -4,12 +4,18 @@
 
 mod command_line;
 mod credentials;
+mod drain;
 mod harness;
 mod kill;
 mod mail;
 #[path = "../../capability/tests/mail_server/mod.rs"]
 mod mail_server;
+#[allow(dead_code, reason = "tests/crash uses all of it")]
+mod mails;
 mod ministack;
+#[allow(dead_code, reason = "tests/crash uses all of it")]
+mod model;
+mod plugin_file;
 mod prometheus;
 mod reload;
 mod streams;

@@ -7,7 +7,7 @@ use tripline::workload::Traffic;
 
 use crate::harness::{Place, Server, assert_clean, tool};
 
-fn ministack(port: u16) -> Command {
+pub(crate) fn ministack(port: u16) -> Command {
     let mut command = Command::new(tool("ministack"));
     command
         .env("BIND_HOST", "127.0.0.1")

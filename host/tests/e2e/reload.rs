@@ -1,32 +1,14 @@
 //! A plugin that is replaced under traffic, by good versions and by bad ones: no change is lost, none counted twice.
 
-use std::path::Path;
-
 use tripline::workload::Traffic;
 
 use crate::harness::{Place, assert_clean};
+use crate::plugin_file::{rename_over, version};
 
 const CHANGES: u64 = 800;
 
 fn counter_plugin() -> &'static [u8] {
     tripline_bundled::plugin("analytics-counter").unwrap().bytes
-}
-
-/// Another version of a component: the same code, with a custom section that names it. Section 0, its length, its name's length, its name.
-fn version(component: &[u8], name: &str) -> Vec<u8> {
-    let mut bytes = component.to_vec();
-    bytes.push(0);
-    bytes.push(u8::try_from(name.len() + 1).unwrap());
-    bytes.push(u8::try_from(name.len()).unwrap());
-    bytes.extend_from_slice(name.as_bytes());
-    bytes
-}
-
-/// As a careful build does it.
-fn rename_over(path: &Path, bytes: &[u8]) {
-    let beside = path.with_extension("new");
-    std::fs::write(&beside, bytes).unwrap();
-    std::fs::rename(beside, path).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

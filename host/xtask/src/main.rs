@@ -1,4 +1,4 @@
-//! What a developer runs: `cargo xtask demo | test | plugins | bench | deny`. Sets up what it needs, then hands over to cargo.
+//! What a developer runs: `cargo xtask demo | test | crash | plugins | bench | deny`. Sets up what it needs, then hands over to cargo.
 //!
 //! Always holds: stdout belongs to the command that is run, progress goes to stderr; a step that fails ends the run with a
 //! message and an exit status that is not zero; what is set up already is not set up again.
@@ -24,6 +24,7 @@ usage: cargo xtask COMMAND
 
   demo [--release] [ARGS…]   build all that the demo needs, then `tripline demo ARGS…`
   test [FILTER…]             format, clippy and every test; with FILTER only the tests whose names contain one of them
+  crash [ARGS…]              kill the host under traffic, `--rounds N [--seed S] [--json]`, and verify what it has done
   plugins                    build the bundled plugins to WebAssembly
   bench [ARGS…]              what a change costs, against a native consumer, a node consumer and the floor
   deny                       check licences, banned and foreign crates with cargo-deny
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     let done = match command.as_str() {
         "demo" => demo(rest),
         "test" => test::test(&rest),
+        "crash" => crash(rest),
         "plugins" => plugins(),
         "bench" => bench::bench(&rest),
         "deny" => deny(),
@@ -65,6 +67,15 @@ fn demo(mut args: Vec<String>) -> Result<()> {
     wasm::ensure_target()?;
     let mut command = cargo(&["run", "--package", "tripline"]);
     command.args(release).args(["--", "demo"]).args(args);
+    Err(hand_over(command))
+}
+
+/// A test of the binary's own, since only a test has the binary built before it.
+fn crash(args: Vec<String>) -> Result<()> {
+    wasm::ensure_target()?;
+    let tools = tools::ensure()?;
+    let mut command = cargo(&["test", "--workspace", "--test", "crash", "--"]);
+    command.args(args).env("TRIPLINE_TOOLS", tools);
     Err(hand_over(command))
 }
 

@@ -169,6 +169,15 @@ fn without_apt_the_command_is_named() {
 }
 
 #[test]
+fn crash_sets_up_the_mail_server_and_is_handed_its_arguments() {
+    let bench = Bench::new(&["python3", "prometheus", "promtool"]).with_target();
+    let crash = "cargo test --workspace --test crash -- --rounds 30 --json";
+    bench.check(&["crash", "--rounds", "30", "--json"], 0, &[PROBE, VENV, PIP, crash, TOOLS]);
+    fs::write(bench.path("fail"), "test").unwrap();
+    bench.check(&["crash"], 7, &["cargo test --workspace --test crash --", TOOLS]);
+}
+
+#[test]
 fn the_first_step_that_fails_ends_the_run() {
     let bench = Bench::new(&["python3", "prometheus", "promtool"]).with_target();
     fs::write(bench.path("fail"), "clippy").unwrap();

@@ -5,7 +5,7 @@
 //! at most; settlements become durable in the order in which they were made.
 //! Knows nothing of who calls the plugin or writes the settlement; of what a mutation is, only which change it belongs to.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::settle::{self, Verdict};
@@ -13,7 +13,8 @@ use super::settlement::{Settlement, Uncommitted};
 use super::{Batch, Origin, Outcome, Policy, Report, Then};
 use crate::change::Change;
 use crate::checkpoint::Checkpoint;
-use crate::effect::Effect;
+use crate::decimal::Decimal;
+use crate::effect::{CounterKey, Effect, Mutation};
 use crate::name::{PluginVersion, ShardId};
 use crate::sequence::SequenceNumber;
 use crate::time::Timestamp;
@@ -47,8 +48,6 @@ impl Work {
 #[derive(Debug)]
 pub enum Step {
     Deliver(Batch),
-    /// To be committed: the shard is closed and all of it is acknowledged.
-    Finish(Settlement),
     WaitUntil(Timestamp),
     /// Nothing to do until the window has more.
     Idle,
@@ -57,11 +56,9 @@ pub enum Step {
     Finished,
 }
 
-/// What came of a report: what to commit, if anything, and what to say.
+/// What came of a report, to be said. What is to be committed, `commit` gives.
 #[derive(Debug)]
 pub struct Settled {
-    /// To be committed now; none: nothing was acknowledged or given up, or it waits for the commit under way.
-    pub settlement: Option<Settlement>,
     /// Changes whose own failure it was, with the first reason; the batch is delivered again in whole or in part.
     pub failed: usize,
     pub reason: Option<Box<str>>,
@@ -120,7 +117,7 @@ impl Lane {
 
     /// A delivery or a commit is under way.
     pub fn is_busy(&self) -> bool {
-        self.delivering.is_some() || self.uncommitted.is_under_way()
+        self.delivering.is_some() || !self.uncommitted.is_empty()
     }
 
     /// When the oldest change that is not durable yet, of those that are taken or wait in the window, was created; none: at the tip.
@@ -156,25 +153,35 @@ impl Lane {
         if !ended || window.get(self.cursor).is_some() {
             return Step::Idle;
         }
-        self.finish()
+        self.finish();
+        Step::Busy
     }
 
     fn must_wait_for_commit(&self) -> bool {
-        self.uncommitted.is_under_way() && (!self.policy.delivers_ahead || self.uncommitted.is_full())
+        !self.uncommitted.is_empty() && (!self.policy.delivers_ahead || self.uncommitted.is_full())
     }
 
-    /// The shard's last settlement says only that: whatever it may not overtake is durable before.
-    fn finish(&mut self) -> Step {
-        if self.uncommitted.is_under_way() {
-            return Step::Busy;
+    /// The shard is closed and all of it is acknowledged.
+    fn finish(&mut self) {
+        if !self.checkpoint.finished {
+            self.checkpoint.finished = true;
+            self.checkpoint.acknowledged.clear();
+            self.uncommitted.settle(Settlement::of(self.checkpoint.clone()), None);
         }
-        self.checkpoint.finished = true;
-        self.checkpoint.acknowledged.clear();
-        let end = self.uncommitted.settle(Settlement::of(self.checkpoint.clone()), None);
-        end.map_or(Step::Busy, Step::Finish)
     }
 
-    /// What the delivery under way came to. Where there is a settlement, it must be committed.
+    /// What to commit at `now`, if anything. To be asked after `next`, and again at `commit_due`.
+    pub fn commit(&mut self, now: Timestamp) -> Option<Settlement> {
+        let more = self.delivering.is_some() && self.policy.delivers_ahead;
+        self.uncommitted.begin(now, more)
+    }
+
+    /// When `commit` has something at the latest, as far as is known now.
+    pub fn commit_due(&self) -> Option<Timestamp> {
+        self.uncommitted.due()
+    }
+
+    /// What the delivery under way came to.
     pub fn reported(&mut self, now: Timestamp, report: Report, version: &PluginVersion) -> Settled {
         let Some(work) = self.delivering.take() else { return Settled::nothing() };
         match report.outcome {
@@ -185,23 +192,23 @@ impl Lane {
             Outcome::Failed(failure) if settle::may_bisect(&self.policy, &work, &failure) => {
                 let failed = work.changes.len();
                 self.bisect(work);
-                Settled { settlement: None, failed, reason: Some(failure.reason), backtrace: failure.backtrace }
+                Settled { failed, reason: Some(failure.reason), backtrace: failure.backtrace }
             }
             outcome => {
                 let oldest = work.oldest();
-                let verdict = settle::judge(&self.policy, now, work, outcome, &report.reads);
-                let mut settled = self.conclude(now, verdict, report.effects, version);
-                settled.settlement = settled.settlement.and_then(|settlement| self.uncommitted.settle(settlement, oldest));
-                settled
+                let mut verdict = settle::judge(&self.policy, now, work, outcome, &report.reads);
+                if let Some(settlement) = self.conclude(now, &mut verdict, report.effects, version) {
+                    self.uncommitted.settle(settlement, oldest);
+                }
+                Settled { failed: verdict.failed, reason: verdict.reason, backtrace: verdict.backtrace }
             }
         }
     }
 
-    /// The settlement under way is durable. What was settled meanwhile must be committed next.
-    pub fn committed(&mut self) -> Option<Settlement> {
-        let next = self.uncommitted.committed();
-        self.finished = self.checkpoint.finished && next.is_none();
-        next
+    /// The settlement under way is durable.
+    pub fn committed(&mut self) {
+        self.uncommitted.committed();
+        self.finished = self.checkpoint.finished && self.uncommitted.is_empty();
     }
 
     /// Takes the next batch's worth of changes from the window, passing over what is acknowledged already.
@@ -253,12 +260,14 @@ impl Lane {
         self.again.push_front(work);
     }
 
-    fn conclude(&mut self, now: Timestamp, verdict: Verdict, effects: Vec<Effect>, version: &PluginVersion) -> Settled {
-        let settlement = self.settlement(now, &verdict, effects, version);
-        if !verdict.again.is_empty() {
-            let attempts = verdict.again.iter().map(|taken| taken.attempts).max().unwrap_or(1);
+    /// Moves the checkpoint, and takes what is to be delivered again out of the verdict.
+    fn conclude(&mut self, now: Timestamp, verdict: &mut Verdict, effects: Vec<Effect>, version: &PluginVersion) -> Option<Settlement> {
+        let settlement = self.settlement(now, verdict, effects, version);
+        let again = std::mem::take(&mut verdict.again);
+        if !again.is_empty() {
+            let attempts = again.iter().map(|taken| taken.attempts).max().unwrap_or(1);
             let not_before = now + self.policy.backoff.delay(attempts, &mut self.random);
-            self.again.push_front(Work { changes: verdict.again, not_before, not_run: 0 });
+            self.again.push_front(Work { changes: again, not_before, not_run: 0 });
         }
         let settled = verdict.done.iter().chain(verdict.given_up.iter().map(|given_up| &given_up.taken));
         let settled = settled.map(|taken| &taken.change.sequence_number);
@@ -268,8 +277,7 @@ impl Lane {
                 None => self.checkpoint.advance(frontier),
             }
         }
-        let settlement = settlement.map(|settlement| Settlement { checkpoint: self.checkpoint.clone(), ..settlement });
-        Settled { settlement, failed: verdict.failed, reason: verdict.reason, backtrace: verdict.backtrace }
+        settlement.map(|settlement| Settlement { checkpoint: self.checkpoint.clone(), ..settlement })
     }
 
     /// What the verdict says is done or given up, but for the checkpoint; none where that is nothing.
@@ -288,13 +296,27 @@ impl Lane {
         settlement.acknowledged = verdict.done.len();
         let is_done = |effect: &Effect| verdict.is_done.get(effect.change as usize).copied().unwrap_or(false);
         let kept = effects.into_iter().filter(is_done);
-        settlement.mutations = kept.map(|effect| effect.mutation).collect();
+        settlement.mutations = summed(kept.map(|effect| effect.mutation));
         Some(settlement)
     }
 }
 
+/// What is added to one counter, added up: sums commute, and a commit writes each counter once. All else in its order.
+fn summed(mutations: impl Iterator<Item = Mutation>) -> Vec<Mutation> {
+    let mut sums: BTreeMap<CounterKey, Decimal> = BTreeMap::new();
+    let mut others = Vec::new();
+    for mutation in mutations {
+        match mutation {
+            Mutation::AddCounter { counter, delta } => *sums.entry(counter).or_default() += &delta,
+            other => others.push(other),
+        }
+    }
+    others.extend(sums.into_iter().map(|(counter, delta)| Mutation::AddCounter { counter, delta }));
+    others
+}
+
 impl Settled {
     fn nothing() -> Self {
-        Self { settlement: None, failed: 0, reason: None, backtrace: None }
+        Self { failed: 0, reason: None, backtrace: None }
     }
 }

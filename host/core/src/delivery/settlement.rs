@@ -1,7 +1,10 @@
 //! What deliveries come to until it is durable.
 //!
 //! Invariant: one commit is under way at most. What is settled meanwhile waits and is committed together, in order, so that a slow disk makes
-//! commits larger, not the trigger slower; it is bounded, so that a commit that never ends holds the trigger up in the end.
+//! commits larger, not the trigger slower. What waits is bounded, so that a commit that never ends holds the trigger up in the end; and it waits for
+//! its like a few milliseconds at most.
+
+use std::time::Duration;
 
 use crate::checkpoint::Checkpoint;
 use crate::effect::{DeadLetter, Mutation};
@@ -23,6 +26,8 @@ pub struct Settlement {
 const CHANGES_MAX: usize = 1_000;
 const MUTATIONS_MAX: usize = 10_000;
 const BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Between the beginnings of two commits while batches follow one another: each costs a transaction and an fsync. What is idle commits at once.
+const COMMIT_EVERY: Duration = Duration::from_millis(5);
 
 impl Settlement {
     pub(super) fn of(checkpoint: Checkpoint) -> Self {
@@ -51,6 +56,8 @@ impl Settlement {
 pub(super) struct Uncommitted {
     under_way: Option<UnderWay>,
     waiting: Option<Waiting>,
+    /// When the last commit began.
+    begun: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -67,8 +74,8 @@ struct Waiting {
 }
 
 impl Uncommitted {
-    pub(super) fn is_under_way(&self) -> bool {
-        self.under_way.is_some()
+    pub(super) fn is_empty(&self) -> bool {
+        self.under_way.is_none() && self.waiting.is_none()
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -84,12 +91,7 @@ impl Uncommitted {
         [under_way, waiting].into_iter().flatten().min()
     }
 
-    /// Gives `settlement` back where it can be committed now.
-    pub(super) fn settle(&mut self, settlement: Settlement, oldest: Option<Timestamp>) -> Option<Settlement> {
-        if self.under_way.is_none() {
-            self.under_way = Some(UnderWay { oldest });
-            return Some(settlement);
-        }
+    pub(super) fn settle(&mut self, settlement: Settlement, oldest: Option<Timestamp>) {
         let bytes = settlement.bytes();
         match &mut self.waiting {
             Some(waiting) => {
@@ -99,13 +101,27 @@ impl Uncommitted {
             }
             None => self.waiting = Some(Waiting { settlement, bytes, oldest }),
         }
-        None
     }
 
-    /// The one under way is durable: gives back what comes next, which is then under way.
-    pub(super) fn committed(&mut self) -> Option<Settlement> {
-        let next = self.waiting.take();
-        self.under_way = next.as_ref().map(|next| UnderWay { oldest: next.oldest });
-        next.map(|next| next.settlement)
+    /// The one under way is durable.
+    pub(super) fn committed(&mut self) {
+        self.under_way = None;
+    }
+
+    /// What is to be committed now, which is then under way. `more`: another settlement is to be expected, for which this one may wait a little.
+    pub(super) fn begin(&mut self, now: Timestamp, more: bool) -> Option<Settlement> {
+        if self.under_way.is_some() || (more && !self.is_full() && self.due().is_some_and(|due| now < due)) {
+            return None;
+        }
+        let Waiting { settlement, oldest, .. } = self.waiting.take()?;
+        self.under_way = Some(UnderWay { oldest });
+        self.begun = Some(now);
+        Some(settlement)
+    }
+
+    /// When what waits must be committed whatever else is to be expected; none: nothing waits, or only for the commit under way.
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        let waits = self.waiting.is_some() && self.under_way.is_none();
+        waits.then(|| self.begun.map_or(Timestamp::default(), |begun| begun + COMMIT_EVERY))
     }
 }

@@ -95,14 +95,13 @@ fn check(watermarks: &[u32], script: &str, expected: Expect) {
 fn a_shard_is_read_delivered_committed_and_finished() {
     check(
         &[0],
-        "wake; open; page 1,2.; ok 0; durable 0; durable 0",
+        "wake; open; page 1,2.; ok 0; durable 0",
         expect![[r#"
-        wake: open horizon
-        open: poll
-        page 1,2.: deliver 0 [1 2]
-        ok 0: commit 0
-        durable 0: commit 0 finished
-        durable 0: Finished"#]],
+            wake: open horizon
+            open: poll
+            page 1,2.: deliver 0 [1 2]
+            ok 0: commit 0 finished
+            durable 0: Finished"#]],
     );
 }
 
@@ -116,7 +115,7 @@ fn the_next_page_is_read_while_a_batch_is_handled() {
             open: poll
             page 1: deliver 0 [1], poll
             page 2: 
-            ok 0: commit 0, deliver 0 [2], poll
+            ok 0: deliver 0 [2], commit 0, poll
             durable 0: "#]],
     );
 }
@@ -143,11 +142,11 @@ fn the_reader_waits_for_the_slowest_lane_once_the_window_is_full() {
             open: poll
             page 1: deliver 0 [1], deliver 1 [1], poll
             page 2: 
-            ok 0: commit 0, deliver 0 [2]
+            ok 0: deliver 0 [2], commit 0
             durable 0: 
             ok 0: commit 0
             durable 0: 
-            ok 1: commit 1, deliver 1 [2], poll
+            ok 1: deliver 1 [2], commit 1, poll
             durable 1: "#]],
     );
 }

@@ -213,7 +213,7 @@ async fn a_mail_is_accepted_once_however_often_it_is_committed() {
     // What was known already is not told again.
     assert_eq!(*heard.accepted.lock().unwrap(), [("office".to_owned(), 2), ("other".to_owned(), 1)].into());
 
-    let mails = store.read(|reader| reader.mails(&MailFilter::default(), 10)).await.unwrap();
+    let mails = store.read(|reader| reader.mails(10)).await.unwrap();
     let mails: Vec<_> = mails
         .into_iter()
         .map(|row| (row.message_id, row.status, row.attempts, row.last_error, row.settled_ms))
@@ -253,7 +253,7 @@ async fn mails_are_counted_listed_and_found() {
 
     let list = async |mailer: Option<&str>, status| {
         let filter = MailFilter { mailer: mailer.map(str::to_owned), status };
-        let mails = store.read(move |reader| reader.mails(&filter, 10)).await.unwrap();
+        let mails = store.read(move |reader| reader.mails_where(&filter, 10)).await.unwrap();
         mails.into_iter().map(|row| row.message_id).collect::<Vec<_>>().join(" ")
     };
     assert_eq!(list(None, None).await, "c@x b@x ab@x aa@x");
