@@ -18,7 +18,7 @@ use tripline_core::port::{Grants, Mailbox, StreamInfo, StreamSource, TableTarget
 use tripline_core::reader::Pace;
 use tripline_core::signal::{Signal, Signals};
 use tripline_runtime::{Engine, EngineConfig, PluginFile, PluginSource, PluginUse, Slot};
-use tripline_store::{SqliteStore, StoreThreads};
+use tripline_store::{SqliteReader, SqliteStore, StoreThreads};
 use tripline_stream::{Source, SourceConfig};
 
 use crate::aws::Aws;
@@ -96,6 +96,7 @@ impl App {
             return Err(StartError(faults));
         }
         let files = base.files(config, &triggers, &places.sources);
+        base.tell_of_orphans(config);
         let sender = base.sender(places.mailers);
         let streams = base.streams(config, triggers, places.sources);
         Ok(Self { streams, files, sender, admin, announced, store: base.store, threads, drain_max: config.host.drain_max })
@@ -266,6 +267,21 @@ impl Base {
             PluginFile::new(path, &serving, uses, self.signals.clone())
         };
         uses.into_iter().map(watch).collect()
+    }
+
+    /// Mail of a mailer that the config no longer has: nobody sends it, and that is said.
+    fn tell_of_orphans(&self, config: &Config) {
+        let summary = SqliteReader::open(&config.host.data_dir).map_err(|error| error.to_string());
+        match summary.and_then(|reader| reader.outbox_summary().map_err(|error| error.to_string())) {
+            Ok(summary) => {
+                for row in summary.iter().filter(|row| row.pending > 0 && !config.mailers.contains_key(&*row.mailer)) {
+                    let (mailer, reason) = (&*row.mailer, "the config has no such mailer: write [mailers.…] again to send what waits");
+                    self.signals.emit(Signal::MailsPending { mailer, mails: row.pending });
+                    self.signals.emit(Signal::MailerAway { mailer, barred: true, pause: None, reason });
+                }
+            }
+            Err(reason) => tracing::warn!(%reason, "the outbox cannot be read"),
+        }
     }
 
     fn sender(&self, mailers: Mailers) -> Sender {

@@ -14,7 +14,6 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tripline_core::backoff::Backoff;
 use tripline_core::delivery::{Batch, Settlement};
-use tripline_core::effect::Mutation;
 use tripline_core::name::{ShardId, StreamArn};
 use tripline_core::port::{Commit, Position};
 use tripline_core::shard::{Action, End, Event, ShardConsumer};
@@ -132,11 +131,6 @@ impl Shard {
         for letter in &settlement.skipped {
             let (event_id, attempts, reason) = (&*letter.event_id, letter.attempts, &*letter.reason);
             signals.emit(Signal::Skipped { trigger, event_id, attempts, reason });
-        }
-        for mutation in &settlement.mutations {
-            if let Mutation::SendMail(mail) = mutation {
-                signals.emit(Signal::MailAccepted { mailer: &mail.mailer, mails: 1 });
-            }
         }
     }
 }

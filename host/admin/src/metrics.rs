@@ -165,6 +165,8 @@ pub(crate) struct EffectMetrics {
     pub(crate) table_writes: Counters<2>,
     pub(crate) table_write_duration: Histograms<1>,
     pub(crate) mails: Counters<2>,
+    pub(crate) mails_pending: Gauges<1>,
+    pub(crate) mailer_away: Gauges<1>,
 }
 
 impl EffectMetrics {
@@ -178,6 +180,8 @@ impl EffectMetrics {
                 "Mails by what became of them: accepted into the outbox, sent, put off until later, failed for good",
                 ["mailer", "result"],
             ),
+            mails_pending: r.gauge("tripline_mails_pending", "Mails in the outbox that are neither sent nor given up", ["mailer"]),
+            mailer_away: r.gauge("tripline_mailer_away", "1 while a mailer can send nothing, whichever mail it is", ["mailer"]),
         }
     }
 }

@@ -127,6 +127,16 @@ fn effect(signal: &Signal<'_>) {
                 MailResult::Failed => error!(target: "tripline::mail", mailer, %message_id, %reason, "mail given up on"),
             }
         }
+        Signal::MailsPending { mailer, mails } => trace!(target: "tripline::mail", mailer, mails, "mails pending"),
+        Signal::MailerAway { mailer, barred, pause, reason } => {
+            let (reason, pause) = (clean(reason), pause.unwrap_or_default());
+            if barred {
+                error!(target: "tripline::mail", mailer, ?pause, %reason, "no mail can be sent before somebody acts; all mail waits");
+            } else {
+                warn!(target: "tripline::mail", mailer, ?pause, %reason, "no mail can be sent now; all mail waits");
+            }
+        }
+        Signal::MailerBack { mailer } => info!(target: "tripline::mail", mailer, "mail is sent again"),
         _ => {}
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tripline_core::name::{PluginVersion, ShardId, StreamName, TriggerName};
-use tripline_core::signal::{HandlerResult, LogLevel, PollResult, Signal};
+use tripline_core::signal::{HandlerResult, LogLevel, MailResult, PollResult, Signal};
 
 use crate::metrics::Metrics;
 use crate::telemetry::Group;
@@ -151,6 +151,22 @@ fn effect(metrics: &Metrics, signal: &Signal<'_>) {
         }
         Signal::MailAccepted { mailer, mails } => m.mails.of([mailer, "accepted"]).inc_by(mails as u64),
         Signal::MailSettled { mailer, result, .. } => m.mails.of([mailer, result.as_str()]).inc(),
+        Signal::MailsPending { mailer, mails } => {
+            begin_mailer(metrics, mailer);
+            m.mails_pending.of([mailer]).set(mails as f64);
+        }
+        Signal::MailerAway { mailer, .. } => m.mailer_away.of([mailer]).set(1.0),
+        Signal::MailerBack { mailer } => m.mailer_away.of([mailer]).set(0.0),
         _ => {}
     }
+}
+
+/// The series of a mailer exist from its sender's first look at the outbox.
+fn begin_mailer(metrics: &Metrics, mailer: &str) {
+    let m = &metrics.effects;
+    m.mails.of([mailer, "accepted"]);
+    for result in MailResult::ALL {
+        m.mails.of([mailer, result.as_str()]);
+    }
+    m.mailer_away.of([mailer]);
 }

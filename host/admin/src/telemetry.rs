@@ -60,7 +60,12 @@ impl Group {
             Signal::PluginServes { .. } | Signal::PluginRefused { .. } | Signal::GuestLog { .. } | Signal::GuestLogsDropped { .. } => {
                 Self::Plugin
             }
-            Signal::TableWritten { .. } | Signal::MailAccepted { .. } | Signal::MailSettled { .. } => Self::Effect,
+            Signal::TableWritten { .. }
+            | Signal::MailAccepted { .. }
+            | Signal::MailsPending { .. }
+            | Signal::MailSettled { .. }
+            | Signal::MailerAway { .. }
+            | Signal::MailerBack { .. } => Self::Effect,
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod follower;
 pub mod item_key;
 pub mod limits;
 pub mod lineage;
+pub mod mail;
 pub mod name;
 pub mod port;
 pub mod reader;

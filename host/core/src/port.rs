@@ -136,6 +136,15 @@ pub trait Outbox: Send + Sync + fmt::Debug {
     /// Mails that are due at `now`, oldest first.
     fn due(&self, mailer: &str, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<QueuedMail>, StoreError>>;
     fn settle(&self, message_id: Box<str>, outcome: MailOutcome) -> BoxFuture<'_, Result<(), StoreError>>;
+    /// What is neither sent nor given up.
+    fn pending(&self, mailer: &str) -> BoxFuture<'_, Result<Backlog, StoreError>>;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backlog {
+    pub mails: u64,
+    /// When the first of them is due.
+    pub due: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug)]
@@ -147,9 +156,21 @@ pub struct QueuedMail {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MailOutcome {
-    Sent { at: Timestamp },
-    Later { not_before: Timestamp, reason: Box<str> },
-    Failed { at: Timestamp, reason: Box<str> },
+    Sent {
+        at: Timestamp,
+    },
+    Later {
+        not_before: Timestamp,
+        reason: Box<str>,
+    },
+    /// Not the mail's fault: it keeps its attempts and its turn.
+    Waits {
+        reason: Box<str>,
+    },
+    Failed {
+        at: Timestamp,
+        reason: Box<str>,
+    },
 }
 
 /// The committed counters, for `/metrics` and `state dump`.

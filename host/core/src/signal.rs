@@ -144,9 +144,25 @@ pub enum Signal<'a> {
         result: WriteResult,
         took: Duration,
     },
+    /// New in the outbox, and durable.
     MailAccepted {
         mailer: &'a str,
         mails: usize,
+    },
+    /// Neither sent nor given up.
+    MailsPending {
+        mailer: &'a str,
+        mails: u64,
+    },
+    /// Nothing is sent for so long; none: until the config is changed. `barred`: somebody has to act.
+    MailerAway {
+        mailer: &'a str,
+        barred: bool,
+        pause: Option<Duration>,
+        reason: &'a str,
+    },
+    MailerBack {
+        mailer: &'a str,
     },
     MailSettled {
         mailer: &'a str,

@@ -13,7 +13,7 @@ use super::{ConfigFile, output};
 const ROWS_MAX: usize = 1_000_000;
 
 #[derive(Args, Debug)]
-struct Place {
+pub(super) struct Place {
     #[command(flatten)]
     file: ConfigFile,
     /// The host's data directory; without it, the config file says where it is.
@@ -22,12 +22,15 @@ struct Place {
 }
 
 impl Place {
-    fn open(&self) -> Result<SqliteReader> {
-        let data_dir = match &self.data_dir {
-            Some(dir) => dir.clone(),
-            None => self.file.load().context("to find `data_dir` (or name it with --data-dir)")?.host.data_dir,
-        };
-        Ok(SqliteReader::open(&data_dir)?)
+    pub(super) fn data_dir(&self) -> Result<PathBuf> {
+        match &self.data_dir {
+            Some(dir) => Ok(dir.clone()),
+            None => Ok(self.file.load().context("to find `data_dir` (or name it with --data-dir)")?.host.data_dir),
+        }
+    }
+
+    pub(super) fn open(&self) -> Result<SqliteReader> {
+        Ok(SqliteReader::open(&self.data_dir()?)?)
     }
 }
 

@@ -4,6 +4,7 @@ mod check;
 mod data;
 pub(crate) mod host_api;
 mod inspect;
+mod mails;
 pub(crate) mod output;
 mod run;
 mod streams;
@@ -60,6 +61,9 @@ enum Command {
     /// Dead letters: changes that a trigger gave up on, kept whole.
     #[command(subcommand)]
     Dlq(DlqCommand),
+    /// Mail that plugins have asked for: what waits and why, what was sent, what was given up on.
+    #[command(subcommand)]
+    Mails(MailsCommand),
     /// Streams and their shards: list, describe, watch, turn on and off.
     #[command(subcommand)]
     Streams(streams::Command),
@@ -77,6 +81,16 @@ enum DlqCommand {
     List(data::ListOptions),
     /// Print one dead letter with its whole record.
     Show(data::ShowOptions),
+}
+
+#[derive(Debug, Subcommand)]
+enum MailsCommand {
+    /// List mails, newest first, without recipients and texts.
+    List(mails::ListOptions),
+    /// Print one mail with its recipients and texts.
+    Show(mails::ShowOptions),
+    /// Let mails that failed be tried again, as new. The host must not run.
+    Retry(mails::RetryOptions),
 }
 
 #[derive(Args, Clone, Debug)]
@@ -121,6 +135,9 @@ impl Cli {
                 Command::State(StateCommand::Dump(options)) => data::dump(&options),
                 Command::Dlq(DlqCommand::List(options)) => data::list(&options),
                 Command::Dlq(DlqCommand::Show(options)) => data::show(&options),
+                Command::Mails(MailsCommand::List(options)) => mails::list(&options),
+                Command::Mails(MailsCommand::Show(options)) => mails::show(&options),
+                Command::Mails(MailsCommand::Retry(options)) => mails::retry(&options).await,
                 Command::Streams(command) => streams::run(&command).await,
             }
         });

@@ -6,13 +6,17 @@
 use std::path::PathBuf;
 
 use tripline_capability::Secret;
-use tripline_capability::mail::{Mailer, MailerConfig, Tls, Transport};
+use tripline_capability::mail::{CaCertificates, Mailer, MailerConfig, Tls, Transport};
+use tripline_core::mail::Rate;
 
 use super::endpoint;
 use super::read::{Section, Value};
 use super::schema::{MAILER, PASSWORD};
+use super::unit;
 
 const PASSWORD_BYTES_MAX: u64 = 64 * 1024;
+/// The system's own bundle has a quarter of a megabyte.
+const CA_BYTES_MAX: u64 = 1024 * 1024;
 const SENDMAIL: &str = "/usr/sbin/sendmail";
 const URL_REMEDY: &str = "write \"smtp://HOST:587\", \"smtps://HOST:465\", \"sendmail:\" or \"file:FOLDER\"";
 
@@ -23,6 +27,7 @@ pub(super) fn mailer(name: &str, value: &Value<'_>) -> Option<MailerConfig> {
     let from = section.require("from", "write from = \"shop@example.com\"").and_then(|value| address(&value));
     let password = section.get("password").and_then(|value| password(&value));
     let username = section.get("username").and_then(|value| value.line()).map(str::to_owned);
+    let rate_max = section.get("rate_max").map(|value| rate(&value));
     let url = url?;
     let text = url.line()?;
     let (scheme, rest) = match text.split_once(':') {
@@ -35,7 +40,7 @@ pub(super) fn mailer(name: &str, value: &Value<'_>) -> Option<MailerConfig> {
     let transport = match scheme {
         "smtp" | "smtps" => smtp(&section, &url, rest, Login { username, password })?,
         "sendmail" | "file" => {
-            for key in ["tls", "username", "password"] {
+            for key in ["tls", "ca", "username", "password"] {
                 if let Some(value) = section.get(key) {
                     value.fault(format!("{scheme}: takes no {key}"), "remove it, or use an smtp: or smtps: url");
                 }
@@ -47,7 +52,7 @@ pub(super) fn mailer(name: &str, value: &Value<'_>) -> Option<MailerConfig> {
             return None;
         }
     };
-    Some(MailerConfig { name: name.into(), transport, from: from? })
+    Some(MailerConfig { name: name.into(), transport, from: from?, rate_max: rate_max.flatten() })
 }
 
 struct Login {
@@ -78,7 +83,38 @@ fn smtp(section: &Section<'_>, url: &Value<'_>, rest: &str, login: Login) -> Opt
     };
     login_comes_whole_and_encrypted(section, tls, host);
     let port = port.unwrap_or(if implicit { 465 } else { 587 });
-    Some(Transport::Smtp { host: host.to_owned(), port, tls, username: login.username, password: login.password })
+    let ca = section.get("ca").and_then(|value| authorities(&value, tls));
+    Some(Transport::Smtp { host: host.to_owned(), port, tls, ca, username: login.username, password: login.password })
+}
+
+fn authorities(value: &Value<'_>, tls: Tls) -> Option<CaCertificates> {
+    if tls == Tls::None {
+        value.fault("with tls = \"none\" no certificate is asked for", "remove `ca`, or remove `tls` (STARTTLS is then required)");
+        return None;
+    }
+    let pem = value.file_text(CA_BYTES_MAX)?;
+    match CaCertificates::from_pem(&pem) {
+        Ok(certificates) => Some(certificates),
+        Err(reason) => {
+            value.fault(
+                format!("holds no certificates of authorities: {reason}"),
+                "name a PEM file: -----BEGIN CERTIFICATE-----, and so on, for each authority",
+            );
+            None
+        }
+    }
+}
+
+fn rate(value: &Value<'_>) -> Option<Rate> {
+    const REMEDY: &str = "write a whole number from 1 to 10000 by a unit, as \"10/s\", \"600/m\" or \"1000/h\"";
+    let text = value.text()?;
+    let rate = unit::rate(text)
+        .filter(|(mails, _)| (1..=10_000).contains(mails))
+        .and_then(|(mails, per)| Rate::new(mails, per));
+    if rate.is_none() {
+        value.fault(format!("{text:?} is no rate"), REMEDY);
+    }
+    rate
 }
 
 fn login_comes_whole_and_encrypted(section: &Section<'_>, tls: Tls, host: &str) {
@@ -129,7 +165,7 @@ fn address(value: &Value<'_>) -> Option<String> {
     let text = value.line()?;
     // Any transport would do: this one is built without a look at the machine.
     let transport = Transport::Sendmail { command: SENDMAIL.into() };
-    let built = Mailer::build(MailerConfig { name: String::new(), transport, from: text.to_owned() });
+    let built = Mailer::build(MailerConfig { name: String::new(), transport, from: text.to_owned(), rate_max: None });
     if built.is_err() {
         value.fault(format!("{text:?} is no mail address"), "write \"shop@example.com\" or \"Shop <shop@example.com>\"");
     }

@@ -33,7 +33,8 @@ pub(super) const STREAM: Schema = Schema {
 pub(super) const TARGET: Schema =
     Schema { title: "[targets.NAME]", built: &["table", "region", "endpoint", "profile", "role_arn"], planned: &[] };
 
-pub(super) const MAILER: Schema = Schema { title: "[mailers.NAME]", built: &["url", "from", "tls", "username", "password"], planned: &[] };
+pub(super) const MAILER: Schema =
+    Schema { title: "[mailers.NAME]", built: &["url", "from", "tls", "ca", "username", "password", "rate_max"], planned: &[] };
 
 pub(super) const PASSWORD: Schema = Schema { title: "[mailers.NAME.password]", built: &["env", "file"], planned: &[] };
 

@@ -22,6 +22,14 @@ pub(super) fn duration_range(text: &str) -> Option<(Duration, Duration)> {
     Some((duration(first)?, duration(max)?))
 }
 
+/// `10/s`, `600/m`, `1000/h`: so many in a time.
+pub(super) fn rate(text: &str) -> Option<(u32, Duration)> {
+    let (count, unit) = text.split_once('/')?;
+    let (_, unit_ms) = DURATION_UNITS.into_iter().find(|(name, _)| *name == unit && *name != "ms")?;
+    let is_number = !count.is_empty() && count.bytes().all(|b| b.is_ascii_digit());
+    Some((count.parse().ok().filter(|_| is_number)?, Duration::from_millis(unit_ms)))
+}
+
 pub(super) fn size(text: &str) -> Option<usize> {
     let (number, unit) = number_and_unit(text)?;
     let (_, unit_bytes) = SIZE_UNITS.into_iter().find(|(name, _)| *name == unit)?;
@@ -90,6 +98,17 @@ mod tests {
         assert_eq!(duration_range("100ms..30s"), Some((ms(100), ms(30_000))));
         for text in ["100ms", "..30s", "100ms..", "1s-2s", "1s..2s..3s"] {
             assert_eq!(duration_range(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn rates() {
+        let seconds = Duration::from_secs;
+        assert_eq!(rate("10/s"), Some((10, seconds(1))));
+        assert_eq!(rate("600/m"), Some((600, seconds(60))));
+        assert_eq!(rate("1000/h"), Some((1000, seconds(3600))));
+        for text in ["", "10", "/s", "10/", "10/ms", "10/d", "+1/s", "1.5/s", "-1/s", "10 / s", "10/s/s", "99999999999/s"] {
+            assert_eq!(rate(text), None, "{text:?}");
         }
     }
 

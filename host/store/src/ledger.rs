@@ -4,7 +4,7 @@
 //! is refused leaves no trace; when SQLite fails, none of the transaction's commits does.
 //! Knows nothing of threads or channels.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{Connection, ErrorCode};
 use tripline_core::checkpoint::Checkpoint;
@@ -28,8 +28,19 @@ const PURGE_ROWS_MAX: usize = 1_000;
 #[derive(Debug)]
 pub(crate) enum Write {
     Commit(Commit),
-    Settle { message_id: Box<str>, outcome: MailOutcome },
+    Settle {
+        message_id: Box<str>,
+        outcome: MailOutcome,
+    },
+    /// Mails that failed are tried again.
+    Requeue {
+        message_ids: Vec<Box<str>>,
+        now: Timestamp,
+    },
 }
+
+/// Mails that were new to the outbox, by mailer.
+pub(crate) type Mails = BTreeMap<Box<str>, usize>;
 
 #[derive(Debug)]
 pub(crate) struct Ledger {
@@ -37,7 +48,7 @@ pub(crate) struct Ledger {
     counters: Cache<CounterId, Decimal>,
     checkpoints: Cache<Place, Checkpoint>,
     /// Mails that the transaction under way has put into the outbox.
-    mails: usize,
+    mails: Mails,
     /// The latest time that a write has named; none yet: nothing to purge by.
     now: Option<Timestamp>,
     purged: Option<Timestamp>,
@@ -45,18 +56,18 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     pub(crate) fn new(connection: Connection) -> Self {
-        Self { connection, counters: Cache::new(), checkpoints: Cache::new(), mails: 0, now: None, purged: None }
+        Self { connection, counters: Cache::new(), checkpoints: Cache::new(), mails: Mails::new(), now: None, purged: None }
     }
 
-    /// Runs `body` in a transaction and commits it. Returns the number of mails accepted. On an error nothing has happened.
-    pub(crate) fn transaction(&mut self, body: impl FnOnce(&mut Self) -> Result<(), rusqlite::Error>) -> Result<usize, rusqlite::Error> {
-        self.mails = 0;
+    /// Runs `body` in a transaction and commits it. Returns the mails accepted. On an error nothing has happened.
+    pub(crate) fn transaction(&mut self, body: impl FnOnce(&mut Self) -> Result<(), rusqlite::Error>) -> Result<Mails, rusqlite::Error> {
+        self.mails.clear();
         let result = self.execute("BEGIN IMMEDIATE").and_then(|()| body(self)).and_then(|()| self.finish());
         match result {
             Ok(()) => {
                 self.counters.settle();
                 self.checkpoints.settle();
-                Ok(self.mails)
+                Ok(std::mem::take(&mut self.mails))
             }
             Err(error) => {
                 self.abandon();
@@ -71,13 +82,16 @@ impl Ledger {
         let applied = match write {
             Write::Commit(commit) => self.commit(commit),
             Write::Settle { message_id, outcome } => self.settle(&message_id, &outcome),
+            Write::Requeue { message_ids, now } => self.requeue(&message_ids, now),
         };
         match applied.map_err(|error| self.blame(error)) {
             Ok(mails) => {
                 self.execute("RELEASE one")?;
                 self.counters.keep();
                 self.checkpoints.keep();
-                self.mails += mails;
+                for (mailer, count) in mails {
+                    *self.mails.entry(mailer).or_default() += count;
+                }
                 Ok(())
             }
             Err(WriteError::Refused(reason)) => {
@@ -105,7 +119,7 @@ impl Ledger {
         }
     }
 
-    fn commit(&mut self, commit: Commit) -> Result<usize, WriteError> {
+    fn commit(&mut self, commit: Commit) -> Result<Mails, WriteError> {
         let Commit { trigger, stream, shard, checkpoint, mutations, dead_letters, now } = commit;
         self.saw(now);
         let (deltas, mails) = self.mutate(&trigger, mutations, now)?;
@@ -134,15 +148,15 @@ impl Ledger {
         Ok(mails)
     }
 
-    /// Writes state and mail in their order, and sums up the counters: they commute. Returns the sums and the number of mails.
+    /// Writes state and mail in their order, and sums up the counters: they commute. Returns the sums and the mails that are new.
     fn mutate(
         &self,
         trigger: &TriggerName,
         mutations: Vec<Mutation>,
         now: Timestamp,
-    ) -> rusqlite::Result<(HashMap<CounterKey, Decimal>, usize)> {
+    ) -> rusqlite::Result<(HashMap<CounterKey, Decimal>, Mails)> {
         let mut deltas: HashMap<CounterKey, Decimal> = HashMap::new();
-        let mut mails = 0;
+        let mut mails = Mails::new();
         for mutation in mutations {
             match mutation {
                 Mutation::AddCounter { counter, delta } => *deltas.entry(counter).or_default() += &delta,
@@ -150,18 +164,32 @@ impl Ledger {
                     state::set(&self.connection, trigger, &state::Entry { key: &key, value: &value, expires_ms })?;
                 }
                 Mutation::DeleteState { key } => state::delete(&self.connection, trigger, &key)?,
-                Mutation::SendMail(mail) => mails += usize::from(outbox::accept(&self.connection, trigger, &mail, now)?),
+                Mutation::SendMail(mail) => {
+                    if outbox::accept(&self.connection, trigger, &mail, now)? {
+                        *mails.entry(mail.mailer).or_default() += 1;
+                    }
+                }
             }
         }
         Ok((deltas, mails))
     }
 
-    fn settle(&mut self, message_id: &str, outcome: &MailOutcome) -> Result<usize, WriteError> {
+    fn settle(&mut self, message_id: &str, outcome: &MailOutcome) -> Result<Mails, WriteError> {
         if let MailOutcome::Sent { at } | MailOutcome::Failed { at, .. } = outcome {
             self.saw(*at);
         }
         outbox::settle(&self.connection, message_id, outcome)?;
-        Ok(0)
+        Ok(Mails::new())
+    }
+
+    fn requeue(&mut self, message_ids: &[Box<str>], now: Timestamp) -> Result<Mails, WriteError> {
+        self.saw(now);
+        for message_id in message_ids {
+            if !outbox::requeue(&self.connection, message_id, now)? {
+                return Err(WriteError::Refused(format!("mail {message_id} has not failed: only what failed is tried again")));
+            }
+        }
+        Ok(Mails::new())
     }
 
     /// Removes some of what has expired, when it is time for it.

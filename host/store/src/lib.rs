@@ -25,7 +25,7 @@ pub use checkpoint::CheckpointRow;
 pub use counter::CounterRow;
 pub use dead_letter::DeadLetterRow;
 pub use error::OpenError;
-pub use outbox::{MailRow, MailStatus, OutboxSummary};
+pub use outbox::{MailContent, MailFilter, MailRow, MailStatus, OutboxSummary};
 pub use reader::SqliteReader;
 pub use state::StateRow;
 pub use store::SqliteStore;

@@ -1,18 +1,20 @@
 //! Mail that plugins have asked for.
 //!
 //! `outbox`: one row for each mail. `message_id`: unique, without angle brackets; a second mail with it is the same mail and
-//! changes nothing. `recipients`: a JSON array. `status`: `pending`, then `sent` or `failed`. `attempts`: tries that ended in
-//! "later". `not_before_ms`: no try before it. `last_error`: of the last try that failed. `accepted_ms`: of the commit.
+//! changes nothing. `recipients`: a JSON array. `status`: `pending`, then `sent` or `failed`. `attempts`: tries; one at a server
+//! that was away is none. `not_before_ms`: no try before it. `last_error`: of the last try that failed. `accepted_ms`: of the commit.
 //! `settled_ms`: when it was sent or given up.
 //!
 //! Invariant: a sent mail keeps its row, so that a replay is not sent again, but no body; rows go after 30 days. What failed
 //! keeps everything until an operator has looked at it.
 
+use std::fmt;
+
 use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 use tripline_core::effect::Mail;
 use tripline_core::name::TriggerName;
-use tripline_core::port::{MailOutcome, QueuedMail};
+use tripline_core::port::{Backlog, MailOutcome, QueuedMail};
 use tripline_core::time::Timestamp;
 
 use crate::sql::{WriteError, from_sql, limit, to_sql, unreadable};
@@ -49,6 +51,25 @@ pub enum MailStatus {
     Failed,
 }
 
+impl MailStatus {
+    pub const ALL: [Self; 3] = [Self::Pending, Self::Sent, Self::Failed];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Which mails to list.
+#[derive(Clone, Debug, Default)]
+pub struct MailFilter {
+    pub mailer: Option<String>,
+    pub status: Option<MailStatus>,
+}
+
 /// One mail, for people and scripts: without recipients and bodies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MailRow {
@@ -61,6 +82,25 @@ pub struct MailRow {
     pub last_error: Option<String>,
     pub accepted_ms: u64,
     pub settled_ms: Option<u64>,
+}
+
+/// One mail, whole. The bodies of one that was sent are gone.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct MailContent {
+    #[serde(flatten)]
+    pub row: MailRow,
+    pub to: Vec<String>,
+    pub reply_to: Option<String>,
+    pub subject: String,
+    pub text: Option<String>,
+    pub html: Option<String>,
+}
+
+impl fmt::Debug for MailContent {
+    /// Without recipients and bodies: logs are no place for them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MailContent").field("row", &self.row).finish_non_exhaustive()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -100,7 +140,7 @@ pub(crate) fn settle(connection: &Connection, message_id: &str, outcome: &MailOu
     let changed = match outcome {
         MailOutcome::Sent { at } => connection
             .prepare_cached(
-                "UPDATE outbox SET status = 'sent', settled_ms = ?2, text_body = NULL, html_body = NULL, last_error = NULL
+                "UPDATE outbox SET status = 'sent', attempts = attempts + 1, settled_ms = ?2, text_body = NULL, html_body = NULL, last_error = NULL
                  WHERE message_id = ?1 AND status = 'pending'",
             )?
             .execute(params![message_id, to_sql(at.as_ms())])?,
@@ -110,9 +150,12 @@ pub(crate) fn settle(connection: &Connection, message_id: &str, outcome: &MailOu
                  WHERE message_id = ?1 AND status = 'pending'",
             )?
             .execute(params![message_id, to_sql(not_before.as_ms()), reason])?,
+        MailOutcome::Waits { reason } => connection
+            .prepare_cached("UPDATE outbox SET last_error = ?2 WHERE message_id = ?1 AND status = 'pending'")?
+            .execute(params![message_id, reason])?,
         MailOutcome::Failed { at, reason } => connection
             .prepare_cached(
-                "UPDATE outbox SET status = 'failed', settled_ms = ?2, last_error = ?3
+                "UPDATE outbox SET status = 'failed', attempts = attempts + 1, settled_ms = ?2, last_error = ?3
                  WHERE message_id = ?1 AND status = 'pending'",
             )?
             .execute(params![message_id, to_sql(at.as_ms()), reason])?,
@@ -144,6 +187,23 @@ fn queued(row: &Row<'_>) -> rusqlite::Result<QueuedMail> {
     Ok(QueuedMail { mail, attempts: row.get(7)? })
 }
 
+pub(crate) fn pending(connection: &Connection, mailer: &str) -> rusqlite::Result<Backlog> {
+    let mut pending =
+        connection.prepare_cached("SELECT count(*), min(not_before_ms) FROM outbox WHERE status = 'pending' AND mailer = ?1")?;
+    pending.query_row([mailer], |row| {
+        let due: Option<i64> = row.get(1)?;
+        Ok(Backlog { mails: from_sql(row.get(0)?), due: due.map(|ms| Timestamp::from_ms(from_sql(ms))) })
+    })
+}
+
+/// A mail that failed is as new. False: it had not failed.
+pub(crate) fn requeue(connection: &Connection, message_id: &str, now: Timestamp) -> rusqlite::Result<bool> {
+    let mut requeue = connection.prepare_cached(
+        "UPDATE outbox SET status = 'pending', attempts = 0, not_before_ms = ?2, settled_ms = NULL WHERE message_id = ?1 AND status = 'failed'",
+    )?;
+    Ok(requeue.execute(params![message_id, to_sql(now.as_ms())])? > 0)
+}
+
 /// Removes at most `rows_max` rows of mails sent long ago and says how many.
 pub(crate) fn purge(connection: &Connection, now: Timestamp, rows_max: usize) -> rusqlite::Result<usize> {
     let mut purge = connection
@@ -169,30 +229,50 @@ pub(crate) fn summary(connection: &Connection) -> rusqlite::Result<Vec<OutboxSum
     rows.collect()
 }
 
+const COLUMNS: &str = "message_id, trigger_name, mailer, status, attempts, not_before_ms, last_error, accepted_ms, settled_ms";
+
 /// The newest first.
-pub(crate) fn list(connection: &Connection, rows_max: usize) -> rusqlite::Result<Vec<MailRow>> {
-    let mut all = connection.prepare_cached(
-        "SELECT message_id, trigger_name, mailer, status, attempts, not_before_ms, last_error, accepted_ms, settled_ms
-         FROM outbox ORDER BY id DESC LIMIT ?1",
-    )?;
-    let rows = all.query_map([limit(rows_max)], |row| {
-        let (status, settled): (String, Option<i64>) = (row.get(3)?, row.get(8)?);
-        Ok(MailRow {
-            message_id: row.get(0)?,
-            trigger: row.get(1)?,
-            mailer: row.get(2)?,
-            status: match status.as_str() {
-                "pending" => MailStatus::Pending,
-                "sent" => MailStatus::Sent,
-                "failed" => MailStatus::Failed,
-                other => return Err(unreadable("status", other)),
-            },
-            attempts: row.get(4)?,
-            not_before_ms: from_sql(row.get(5)?),
-            last_error: row.get(6)?,
-            accepted_ms: from_sql(row.get(7)?),
-            settled_ms: settled.map(from_sql),
+pub(crate) fn list(connection: &Connection, filter: &MailFilter, rows_max: usize) -> rusqlite::Result<Vec<MailRow>> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM outbox WHERE (?1 IS NULL OR mailer = ?1) AND (?2 IS NULL OR status = ?2) ORDER BY id DESC LIMIT ?3");
+    let mut all = connection.prepare_cached(&sql)?;
+    let rows = all.query_map(params![filter.mailer, filter.status.map(MailStatus::as_str), limit(rows_max)], row)?;
+    rows.collect()
+}
+
+/// The mails whose Message-ID begins with `prefix`, at most `rows_max`.
+pub(crate) fn find(connection: &Connection, prefix: &str, rows_max: usize) -> rusqlite::Result<Vec<MailContent>> {
+    let sql = format!(
+        "SELECT {COLUMNS}, recipients, reply_to, subject, text_body, html_body FROM outbox
+         WHERE substr(message_id, 1, length(?1)) = ?1 ORDER BY id LIMIT ?2"
+    );
+    let mut found = connection.prepare_cached(&sql)?;
+    let rows = found.query_map(params![prefix, limit(rows_max)], |all| {
+        let recipients: String = all.get(9)?;
+        Ok(MailContent {
+            row: row(all)?,
+            to: serde_json::from_str(&recipients).map_err(|error| unreadable("recipients", error))?,
+            reply_to: all.get(10)?,
+            subject: all.get(11)?,
+            text: all.get(12)?,
+            html: all.get(13)?,
         })
     })?;
     rows.collect()
+}
+
+fn row(row: &Row<'_>) -> rusqlite::Result<MailRow> {
+    let (status, settled): (String, Option<i64>) = (row.get(3)?, row.get(8)?);
+    let known = MailStatus::ALL.into_iter().find(|known| known.as_str() == status);
+    Ok(MailRow {
+        message_id: row.get(0)?,
+        trigger: row.get(1)?,
+        mailer: row.get(2)?,
+        status: known.ok_or_else(|| unreadable("status", status))?,
+        attempts: row.get(4)?,
+        not_before_ms: from_sql(row.get(5)?),
+        last_error: row.get(6)?,
+        accepted_ms: from_sql(row.get(7)?),
+        settled_ms: settled.map(from_sql),
+    })
 }

@@ -6,14 +6,14 @@ use std::path::Path;
 
 use rusqlite::Connection;
 use tripline_core::name::{StreamArn, TriggerName};
-use tripline_core::port::{CounterValue, QueuedMail, StoreError, StoredCheckpoint};
+use tripline_core::port::{Backlog, CounterValue, QueuedMail, StoreError, StoredCheckpoint};
 use tripline_core::time::Timestamp;
 
 use crate::checkpoint::{self, CheckpointRow};
 use crate::counter::{self, CounterRow};
 use crate::dead_letter::{self, DeadLetterRow};
 use crate::error::OpenError;
-use crate::outbox::{self, MailRow, OutboxSummary};
+use crate::outbox::{self, MailContent, MailFilter, MailRow, OutboxSummary};
 use crate::schema;
 use crate::sql::store_error;
 use crate::state::{self, StateRow};
@@ -55,7 +55,17 @@ impl SqliteReader {
 
     /// The newest first.
     pub fn mails(&self, rows_max: usize) -> Result<Vec<MailRow>, StoreError> {
-        self.read(|connection| outbox::list(connection, rows_max))
+        self.mails_where(&MailFilter::default(), rows_max)
+    }
+
+    /// The newest first of those that the filter names.
+    pub fn mails_where(&self, filter: &MailFilter, rows_max: usize) -> Result<Vec<MailRow>, StoreError> {
+        self.read(|connection| outbox::list(connection, filter, rows_max))
+    }
+
+    /// The mails whose Message-ID begins with `prefix`, at most `rows_max`.
+    pub fn find_mails(&self, prefix: &str, rows_max: usize) -> Result<Vec<MailContent>, StoreError> {
+        self.read(|connection| outbox::find(connection, prefix, rows_max))
     }
 
     pub fn checkpoints(&self) -> Result<Vec<CheckpointRow>, StoreError> {
@@ -80,6 +90,10 @@ impl SqliteReader {
 
     pub(crate) fn due(&self, mailer: &str, now: Timestamp, rows_max: usize) -> Result<Vec<QueuedMail>, StoreError> {
         self.read(|connection| outbox::due(connection, mailer, now, rows_max))
+    }
+
+    pub(crate) fn pending(&self, mailer: &str) -> Result<Backlog, StoreError> {
+        self.read(|connection| outbox::pending(connection, mailer))
     }
 
     fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {

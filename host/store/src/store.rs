@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{mpsc, oneshot, watch};
 use tripline_core::name::{StreamArn, TriggerName};
 use tripline_core::port::{
-    BoxFuture, Commit, CounterSource, CounterValue, MailOutcome, Outbox, QueuedMail, StateReader, Store, StoreError, StoredCheckpoint,
+    Backlog, BoxFuture, Commit, CounterSource, CounterValue, MailOutcome, Outbox, QueuedMail, StateReader, Store, StoreError,
+    StoredCheckpoint,
 };
 use tripline_core::signal::Signals;
 use tripline_core::time::Timestamp;
@@ -89,6 +90,11 @@ impl SqliteStore {
         answer.await.map_err(|_| ended())?
     }
 
+    /// Mails that were given up on are tried again: all of these, or none where one of them has not failed.
+    pub async fn retry_mails(&self, message_ids: Vec<Box<str>>, now: Timestamp) -> Result<(), StoreError> {
+        self.write(Write::Requeue { message_ids, now }).await
+    }
+
     async fn write(&self, write: Write) -> Result<(), StoreError> {
         let (reply, answer) = oneshot::channel();
         self.writer.send(Request { write, reply }).await.map_err(|_| ended())?;
@@ -136,6 +142,11 @@ impl Outbox for SqliteStore {
 
     fn settle(&self, message_id: Box<str>, outcome: MailOutcome) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(self.write(Write::Settle { message_id, outcome }))
+    }
+
+    fn pending(&self, mailer: &str) -> BoxFuture<'_, Result<Backlog, StoreError>> {
+        let mailer = mailer.to_owned();
+        Box::pin(self.read(move |reader| reader.pending(&mailer)))
     }
 }
 

@@ -90,12 +90,13 @@ impl Writer {
                 if group.commits > 0 {
                     self.signals.emit(Signal::Committed { took: began.elapsed(), batches: group.commits });
                 }
+                for (mailer, mails) in &mails {
+                    self.signals.emit(Signal::MailAccepted { mailer, mails: *mails });
+                    self.mails.send_modify(|count| *count += *mails as u64);
+                }
                 for reply in group.replies {
                     // Who no longer waits has no use for the answer.
                     let _ = reply.send(Ok(()));
-                }
-                if mails > 0 {
-                    self.mails.send_modify(|count| *count += mails as u64);
                 }
                 true
             }
@@ -110,7 +111,8 @@ impl Writer {
     fn fail(&mut self, group: Group, unapplied: Option<Request>, reason: &str) {
         self.signals.emit(Signal::CommitFailed { reason });
         let waiting = unapplied.into_iter().chain(std::iter::from_fn(|| self.requests.try_recv().ok()));
-        let waiting = waiting.take(QUEUE_MAX).map(|request| request.reply);
+        // All of them before the first hears of it: what comes after that is another try.
+        let waiting: Vec<_> = waiting.take(QUEUE_MAX).map(|request| request.reply).collect();
         for reply in group.replies.into_iter().chain(waiting) {
             let _ = reply.send(Err(StoreError(reason.to_owned())));
         }
@@ -125,7 +127,7 @@ fn apply(ledger: &mut Ledger, request: Request, group: &mut Group) -> rusqlite::
             group.mutations += commit.mutations.len();
             1
         }
-        Write::Settle { .. } => 0,
+        Write::Settle { .. } | Write::Requeue { .. } => 0,
     };
     match ledger.apply(write) {
         Ok(()) => {

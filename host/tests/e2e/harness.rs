@@ -189,6 +189,18 @@ impl Host {
 
     /// SIGTERM; says whether it exited with 0.
     pub(crate) fn stop(mut self) -> bool {
+        self.terminate()
+    }
+
+    /// The same, and what it has logged that nobody has asked for yet.
+    pub(crate) fn stop_and_tell(mut self) -> (bool, String) {
+        let ended = self.terminate();
+        // Its end is the end of its log.
+        let lines: Vec<String> = self.kept.take().into_iter().chain(self.log.iter()).collect();
+        (ended, lines.join("\n"))
+    }
+
+    fn terminate(&mut self) -> bool {
         self.signal("TERM");
         self.child.wait().unwrap().success()
     }

@@ -7,6 +7,9 @@ mod credentials;
 mod drain;
 mod harness;
 mod kill;
+mod mail;
+#[path = "../../capability/tests/mail_server/mod.rs"]
+mod mail_server;
 #[allow(dead_code, reason = "tests/crash uses all of it")]
 mod mails;
 mod ministack;

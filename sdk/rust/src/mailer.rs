@@ -10,7 +10,8 @@ use crate::failure::Failure;
 use crate::host;
 use crate::host::mailer_types as wire;
 
-/// A mail: at least one recipient, and at least one of text and HTML.
+/// A mail: at least one recipient, and at least one of text and HTML. It goes to all of its recipients or, where the server
+/// refuses one, to none; each sees the others' addresses.
 ///
 /// ```
 /// use tripline_sdk::mailer::Message;

@@ -176,6 +176,11 @@ fn effects() {
             settled(MailResult::Later),
             settled(MailResult::Sent),
             settled(MailResult::Failed),
+            Signal::MailsPending { mailer: "office", mails: 7 },
+            Signal::MailsPending { mailer: "files", mails: 0 },
+            Signal::MailerAway { mailer: "office", barred: true, pause: Some(TOOK), reason: "535" },
+            Signal::MailerAway { mailer: "other", barred: false, pause: None, reason: "421" },
+            Signal::MailerBack { mailer: "other" },
         ],
         &[
             r#"tripline_table_writes_total{result="condition_failed",target="orders-us"} 1"#,
@@ -184,6 +189,11 @@ fn effects() {
             r#"tripline_mails_total{mailer="office",result="later"} 1"#,
             r#"tripline_mails_total{mailer="office",result="sent"} 1"#,
             r#"tripline_mails_total{mailer="office",result="failed"} 1"#,
+            r#"tripline_mails_total{mailer="files",result="failed"} 0"#,
+            r#"tripline_mails_pending{mailer="office"} 7"#,
+            r#"tripline_mailer_away{mailer="office"} 1"#,
+            r#"tripline_mailer_away{mailer="files"} 0"#,
+            r#"tripline_mailer_away{mailer="other"} 0"#,
         ],
     );
 }

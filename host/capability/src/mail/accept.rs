@@ -8,6 +8,7 @@ use lettre::message;
 use sha2::{Digest, Sha256};
 use tripline_core::effect::Mail;
 use tripline_core::limits::{MAIL_BODY_BYTES_MAX, MAIL_RECIPIENTS_MAX, MAIL_SUBJECT_BYTES_MAX};
+use tripline_core::mail::Rate;
 use tripline_core::port::{MailDraft, MailOrigin, Mailbox};
 
 use super::message::address;
@@ -22,18 +23,19 @@ pub struct Mailer {
     pub(super) name: Box<str>,
     pub(super) from: message::Mailbox,
     pub(super) sink: Sink,
+    pub(super) rate_max: Option<Rate>,
 }
 
 impl Mailer {
     /// Reaches for no server. Makes the directory of a file transport.
     pub fn build(config: MailerConfig) -> Result<Self, MailerError> {
-        let MailerConfig { name, transport, from } = config;
+        let MailerConfig { name, transport, from, rate_max } = config;
         let parsed = header("from", &from).and_then(|()| address(&from));
         let Ok(mailbox) = parsed else {
             return Err(MailerError::From { mailer: name, from });
         };
         let sink = Sink::build(&name, transport)?;
-        Ok(Self { name: name.into(), from: mailbox, sink })
+        Ok(Self { name: name.into(), from: mailbox, sink, rate_max })
     }
 
     pub fn name(&self) -> &str {

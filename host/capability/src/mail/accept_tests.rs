@@ -8,11 +8,11 @@ use crate::secret::Secret;
 
 fn smtp(tls: Tls, username: Option<&str>, password: Option<&str>) -> Transport {
     let (username, password) = (username.map(str::to_owned), password.map(Secret::new));
-    Transport::Smtp { host: "127.0.0.1".to_owned(), port: 25, tls, username, password }
+    Transport::Smtp { host: "127.0.0.1".to_owned(), port: 25, tls, ca: None, username, password }
 }
 
 fn mailer(from: &str) -> Result<Mailer, MailerError> {
-    Mailer::build(MailerConfig { name: "office".to_owned(), transport: smtp(Tls::None, None, None), from: from.to_owned() })
+    Mailer::build(MailerConfig { name: "office".to_owned(), transport: smtp(Tls::None, None, None), from: from.to_owned(), rate_max: None })
 }
 
 fn draft() -> MailDraft {
@@ -137,18 +137,19 @@ fn a_mailer_that_cannot_work_is_refused_with_the_remedy() {
     }
     for (username, password) in [(Some("u"), None), (None, Some("p"))] {
         let transport = smtp(Tls::None, username, password);
-        let config = MailerConfig { name: "office".to_owned(), transport, from: "shop@example.com".to_owned() };
+        let config = MailerConfig { name: "office".to_owned(), transport, from: "shop@example.com".to_owned(), rate_max: None };
         assert!(matches!(Mailer::build(config), Err(MailerError::Credentials { .. })));
     }
     let transport = Transport::File { dir: PathBuf::from("/dev/null/mails") };
-    let error = Mailer::build(MailerConfig { name: "office".to_owned(), transport, from: "shop@example.com".to_owned() }).unwrap_err();
+    let error = Mailer::build(MailerConfig { name: "office".to_owned(), transport, from: "shop@example.com".to_owned(), rate_max: None })
+        .unwrap_err();
     assert!(error.to_string().contains("/dev/null/mails"), "{error}");
 }
 
 #[test]
 fn passwords_are_in_no_debug_output() {
     let transport = smtp(Tls::StartTls, Some("user"), Some("hunter2"));
-    let config = MailerConfig { name: "office".to_owned(), transport, from: "shop@example.com".to_owned() };
+    let config = MailerConfig { name: "office".to_owned(), transport, from: "shop@example.com".to_owned(), rate_max: None };
     assert!(format!("{config:?}").contains("***"));
     let shown = format!("{config:?} {:?}", Mailer::build(config.clone()).unwrap());
     assert!(!shown.contains("hunter2"), "{shown}");

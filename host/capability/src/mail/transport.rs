@@ -1,13 +1,14 @@
 //! Where mail goes: a mail server, a local `sendmail`, or files.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use lettre::address::Envelope;
-use lettre::{AsyncSendmailTransport, AsyncTransport, Tokio1Executor};
 use tokio::io::AsyncWriteExt;
+use tripline_core::mail::{Rate, TryError};
 
-use super::smtp::Smtp;
+use super::sendmail;
+use super::smtp::{Smtp, SmtpConfig};
+use super::tls::CaCertificates;
 use crate::secret::Secret;
 
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub struct MailerConfig {
     pub transport: Transport,
     /// `shop@example.com` or `Shop <shop@example.com>`.
     pub from: String,
+    /// Tries never begin faster.
+    pub rate_max: Option<Rate>,
 }
 
 #[derive(Clone, Debug)]
@@ -25,17 +28,15 @@ pub enum Transport {
         host: String,
         port: u16,
         tls: Tls,
+        /// Trusted instead of the system's certificate authorities.
+        ca: Option<CaCertificates>,
         username: Option<String>,
         password: Option<Secret>,
     },
     /// A program with sendmail's arguments: `-i -f FROM -- TO…`, the mail on its standard input.
-    Sendmail {
-        command: PathBuf,
-    },
+    Sendmail { command: PathBuf },
     /// One `.eml` file for each mail.
-    File {
-        dir: PathBuf,
-    },
+    File { dir: PathBuf },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,34 +66,21 @@ pub enum MailerError {
     Dir { mailer: String, dir: PathBuf, reason: String },
 }
 
-/// Why a mail was not sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum SendError {
-    /// Nothing can be sent now, whichever mail it is: the server is away, or refuses the host itself.
-    Unreachable(String),
-    /// This mail may pass later.
-    Later(String),
-    /// This mail never will. One recipient that the server refuses is enough: the others do not get it either.
-    Refused(String),
-}
-
-/// Beyond it, a `sendmail` that hangs is killed.
-const SENDMAIL_TIMEOUT: Duration = Duration::from_secs(120);
-
 #[derive(Debug)]
 pub(super) enum Sink {
     Smtp(Box<Smtp>),
-    Sendmail(AsyncSendmailTransport<Tokio1Executor>),
+    Sendmail(PathBuf),
     File(PathBuf),
 }
 
 impl Sink {
     pub(super) fn build(mailer: &str, transport: Transport) -> Result<Self, MailerError> {
         match transport {
-            Transport::Smtp { host, port, tls, username, password } => {
-                Ok(Self::Smtp(Box::new(Smtp::build(mailer, (host, port), tls, (username, password))?)))
+            Transport::Smtp { host, port, tls, ca, username, password } => {
+                let config = SmtpConfig { host, port, tls, ca, username, password };
+                Ok(Self::Smtp(Box::new(Smtp::build(mailer, config)?)))
             }
-            Transport::Sendmail { command } => Ok(Self::Sendmail(AsyncSendmailTransport::new_with_command(command))),
+            Transport::Sendmail { command } => Ok(Self::Sendmail(command)),
             Transport::File { dir } => match std::fs::create_dir_all(&dir) {
                 Ok(()) => Ok(Self::File(dir)),
                 Err(error) => Err(MailerError::Dir { mailer: mailer.to_owned(), dir, reason: error.to_string() }),
@@ -100,20 +88,15 @@ impl Sink {
         }
     }
 
-    pub(super) async fn send(&self, message_id: &str, envelope: &Envelope, mail: &[u8]) -> Result<(), SendError> {
+    pub(super) async fn send(&self, message_id: &str, envelope: &Envelope, mail: &[u8]) -> Result<(), TryError> {
         match self {
             Self::Smtp(smtp) => smtp.send(envelope, mail).await,
-            Self::Sendmail(sendmail) => match tokio::time::timeout(SENDMAIL_TIMEOUT, sendmail.send_raw(envelope, mail)).await {
-                Ok(Ok(())) => Ok(()),
-                // Its exit code is lost on the way here: later is the safe reading of any of them.
-                Ok(Err(error)) => Err(SendError::Later(format!("sendmail: {error}"))),
-                Err(_) => Err(SendError::Later(format!("sendmail: no end within {SENDMAIL_TIMEOUT:?}"))),
-            },
+            Self::Sendmail(command) => sendmail::send(command, envelope, mail).await,
             Self::File(dir) => write_file(dir, message_id, mail).await,
         }
     }
 
-    /// Nothing is due: closes what is open.
+    /// Closes what is open.
     pub(super) async fn rest(&self) {
         if let Self::Smtp(smtp) = self {
             smtp.rest().await;
@@ -122,10 +105,10 @@ impl Sink {
 }
 
 /// One file for each Message-ID, whole or not there, however often it is written.
-async fn write_file(dir: &Path, message_id: &str, mail: &[u8]) -> Result<(), SendError> {
+async fn write_file(dir: &Path, message_id: &str, mail: &[u8]) -> Result<(), TryError> {
     let name = message_id.split('@').next().unwrap_or_default();
     if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric()) {
-        return Err(SendError::Refused(format!("`{message_id}` makes no file name")));
+        return Err(TryError::Refused(format!("`{message_id}` makes no file name")));
     }
     let (draft, path) = (dir.join(format!(".{name}.tmp")), dir.join(format!("{name}.eml")));
     let write = async {
@@ -136,7 +119,5 @@ async fn write_file(dir: &Path, message_id: &str, mail: &[u8]) -> Result<(), Sen
         // The directory too, so that the name survives a power cut.
         tokio::fs::File::open(dir).await?.sync_all().await
     };
-    write
-        .await
-        .map_err(|error: std::io::Error| SendError::Unreachable(format!("{}: {error}", path.display())))
+    write.await.map_err(|error: std::io::Error| TryError::Away(format!("{}: {error}", path.display())))
 }

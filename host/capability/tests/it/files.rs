@@ -1,8 +1,6 @@
-//! Mail as files, and by a local program: what is in them, and that there is one for each mail.
+//! Mail as files: what is in them, and that there is one for each mail.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::sync::atomic::Ordering;
 
 use base64::Engine;
 use tripline_capability::mail::Transport;
@@ -168,29 +166,5 @@ async fn a_directory_that_is_gone_puts_mail_off() {
     memory.accept(accepted(&files, draft("a@b.example"), "k"));
     memory.send(vec![files], memory.settled(1)).await;
     let last = memory.entries().remove(0).last;
-    assert!(matches!(&last, Some(MailOutcome::Later { reason, .. }) if reason.contains("inner")), "{last:?}");
-}
-
-#[tokio::test]
-async fn a_local_program_gets_the_mail_and_may_refuse_it() {
-    let dir = tempfile::tempdir().unwrap();
-    let command = dir.path().join("sendmail");
-    let script = "#!/bin/sh\ncd \"$(dirname \"$0\")\" || exit 1\nif [ -e refuse ]; then cat > /dev/null; echo 'queue is full' >&2; exit 75; fi\necho \"$@\" > arguments\ncat > mail\n";
-    std::fs::write(&command, script).unwrap();
-    std::fs::set_permissions(&command, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let build = || mailer("local", Transport::Sendmail { command: command.clone() });
-    let memory = Memory::new();
-    memory.accept(accepted(&build(), draft("-oQ/tmp@b.example"), "k"));
-    memory.send(vec![build()], memory.settled(1)).await;
-    assert_eq!(memory.heard(), "sent=1");
-    assert_eq!(std::fs::read_to_string(dir.path().join("arguments")).unwrap(), "-i -f shop@example.com -- -oQ/tmp@b.example\n");
-    assert!(std::fs::read_to_string(dir.path().join("mail")).unwrap().contains("Subject: Hi\r\n"));
-
-    std::fs::write(dir.path().join("refuse"), "").unwrap();
-    let memory = Memory::new();
-    memory.accept(accepted(&build(), draft("a@b.example"), "l"));
-    memory.broken.store(1, Ordering::SeqCst);
-    memory.send(vec![build()], memory.settled(1)).await;
-    let last = memory.entries().remove(0).last;
-    assert!(matches!(&last, Some(MailOutcome::Later { reason, .. }) if reason.contains("queue is full")), "{last:?}");
+    assert!(matches!(&last, Some(MailOutcome::Waits { reason }) if reason.contains("inner")), "{last:?}");
 }

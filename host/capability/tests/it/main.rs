@@ -4,7 +4,11 @@
 
 mod endpoint;
 mod files;
+#[path = "../mail_server/mod.rs"]
+mod mail_server;
 mod outbox;
+mod programs;
+mod real_server;
 mod sending;
 mod sigv4;
 mod smtp_server;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tripline_capability::mail::{Mailer, MailerConfig, Sender, Tls, Transport};
 use tripline_core::effect::Mail;
-use tripline_core::port::{BoxFuture, MailDraft, MailOrigin, MailOutcome, Mailbox, Outbox, QueuedMail, StoreError};
+use tripline_core::port::{Backlog, BoxFuture, MailDraft, MailOrigin, MailOutcome, Mailbox, Outbox, QueuedMail, StoreError};
 use tripline_core::signal::{Signal, Signals};
 use tripline_core::time::Timestamp;
 
@@ -17,7 +17,7 @@ use tripline_core::time::Timestamp;
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     mail: Mail,
-    attempts: u32,
+    pub(crate) attempts: u32,
     not_before: Timestamp,
     pub(crate) last: Option<MailOutcome>,
 }
@@ -32,6 +32,8 @@ pub(crate) struct Memory {
     /// So many calls of `settle` fail.
     pub(crate) broken: AtomicU64,
     heard: Mutex<BTreeMap<&'static str, usize>>,
+    /// What was last said of how many wait.
+    pub(crate) pending: AtomicU64,
 }
 
 impl Memory {
@@ -43,6 +45,7 @@ impl Memory {
             accepted: watch::Sender::new(0),
             broken: AtomicU64::new(0),
             heard: Mutex::default(),
+            pending: AtomicU64::new(u64::MAX),
         })
     }
 
@@ -77,6 +80,7 @@ impl Memory {
                 None => "untried",
                 Some(MailOutcome::Sent { .. }) => "sent",
                 Some(MailOutcome::Later { .. }) => "later",
+                Some(MailOutcome::Waits { .. }) => "waits",
                 Some(MailOutcome::Failed { .. }) => "failed",
             };
             let user = entry.mail.to[0].split('@').next().unwrap();
@@ -87,6 +91,14 @@ impl Memory {
 
     pub(crate) fn entries(&self) -> Vec<Entry> {
         self.entries.lock().unwrap().clone()
+    }
+
+    /// Why the first mail has not been sent.
+    pub(crate) fn reason(&self) -> String {
+        match self.entries().remove(0).last {
+            Some(MailOutcome::Later { reason, .. } | MailOutcome::Waits { reason } | MailOutcome::Failed { reason, .. }) => reason.into(),
+            other => panic!("{other:?}"),
+        }
     }
 
     pub(crate) fn heard(&self) -> String {
@@ -131,6 +143,14 @@ impl Outbox for Memory {
         Box::pin(async { Ok(due) })
     }
 
+    fn pending(&self, mailer: &str) -> BoxFuture<'_, Result<Backlog, StoreError>> {
+        let entries = self.entries.lock().unwrap();
+        let settled = |entry: &Entry| matches!(entry.last, Some(MailOutcome::Sent { .. } | MailOutcome::Failed { .. }));
+        let pending = || entries.iter().filter(|entry| &*entry.mail.mailer == mailer && !settled(entry));
+        let backlog = Backlog { mails: pending().count() as u64, due: pending().map(|entry| entry.not_before).min() };
+        Box::pin(async move { Ok(backlog) })
+    }
+
     fn settle(&self, message_id: Box<str>, outcome: MailOutcome) -> BoxFuture<'_, Result<(), StoreError>> {
         if self.broken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
             return Box::pin(async { Err(StoreError("on purpose".to_owned())) });
@@ -150,18 +170,25 @@ impl Outbox for Memory {
 
 impl Signals for Memory {
     fn emit(&self, signal: Signal<'_>) {
-        if let Signal::MailSettled { result, .. } = signal {
-            *self.heard.lock().unwrap().entry(result.as_str()).or_default() += 1;
-        }
+        let kind = match signal {
+            Signal::MailSettled { result, .. } => result.as_str(),
+            Signal::MailerAway { barred: true, .. } => "barred",
+            Signal::MailerAway { barred: false, .. } => "away",
+            Signal::MailerBack { .. } => "back",
+            Signal::MailsPending { mails, .. } => return self.pending.store(mails, Ordering::SeqCst),
+            _ => return,
+        };
+        *self.heard.lock().unwrap().entry(kind).or_default() += 1;
     }
 }
 
 pub(crate) fn mailer(name: &str, transport: Transport) -> Mailer {
-    Mailer::build(MailerConfig { name: name.to_owned(), transport, from: "Der Laden <shop@example.com>".to_owned() }).unwrap()
+    Mailer::build(MailerConfig { name: name.to_owned(), transport, from: "Der Laden <shop@example.com>".to_owned(), rate_max: None })
+        .unwrap()
 }
 
 pub(crate) fn plain(port: u16) -> Transport {
-    Transport::Smtp { host: "127.0.0.1".to_owned(), port, tls: Tls::None, username: None, password: None }
+    Transport::Smtp { host: "127.0.0.1".to_owned(), port, tls: Tls::None, ca: None, username: None, password: None }
 }
 
 pub(crate) fn draft(to: &str) -> MailDraft {

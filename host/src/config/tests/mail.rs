@@ -171,6 +171,98 @@ fn passwords() {
     );
 }
 
+fn in_smtp(keys: &str) -> String {
+    format!("url = 'smtp://h'\nfrom = 'a@b'\n{keys}")
+}
+
+#[test]
+fn authorities() {
+    for (keys, expected) in [
+        (
+            "ca = 'none.pem'",
+            expect![[r#"
+            tripline.toml:10:1: mailers.m.ca: there is no file src/config/testdata/none.pem
+              remedy: correct the path; it is relative to the folder of this file
+            1 fault in tripline.toml"#]],
+        ),
+        (
+            "ca = 'latin1.txt'",
+            expect![[r#"
+            tripline.toml:10:1: mailers.m.ca: src/config/testdata/latin1.txt cannot be read as UTF-8 text: stream did not contain valid UTF-8
+              remedy: make it readable for this user, and save it as UTF-8
+            1 fault in tripline.toml"#]],
+        ),
+        (
+            "ca = 'password.txt'",
+            expect![[r#"
+            tripline.toml:10:1: mailers.m.ca: holds no certificates of authorities: there is no certificate in it
+              remedy: name a PEM file: -----BEGIN CERTIFICATE-----, and so on, for each authority
+            1 fault in tripline.toml"#]],
+        ),
+        (
+            "ca = 'broken.pem'",
+            expect![[r#"
+            tripline.toml:10:1: mailers.m.ca: holds no certificates of authorities: tls error: invalid peer certificate: BadEncoding
+              remedy: name a PEM file: -----BEGIN CERTIFICATE-----, and so on, for each authority
+            1 fault in tripline.toml"#]],
+        ),
+        (
+            "ca = 'ca.pem'\ntls = 'none'",
+            expect![[r#"
+            tripline.toml:10:1: mailers.m.ca: with tls = "none" no certificate is asked for
+              remedy: remove `ca`, or remove `tls` (STARTTLS is then required)
+            1 fault in tripline.toml"#]],
+        ),
+    ] {
+        check_mailer(&in_smtp(keys), expected);
+    }
+    check_mailer(
+        "url = 'file:mails'\nfrom = 'a@b'\nca = 'ca.pem'\nrate_max = '1/s'",
+        expect![[r#"
+        tripline.toml:10:1: mailers.m.ca: file: takes no ca
+          remedy: remove it, or use an smtp: or smtps: url
+        1 fault in tripline.toml"#]],
+    );
+}
+
+#[test]
+fn rates() {
+    for (keys, expected) in [
+        (
+            "rate_max = 10",
+            expect![[r#"
+            tripline.toml:10:1: mailers.m.rate_max: a string is needed, this is an integer
+              remedy: put it in quotes
+            1 fault in tripline.toml"#]],
+        ),
+        (
+            "rate_max = '0/s'",
+            expect![[r#"
+            tripline.toml:10:1: mailers.m.rate_max: "0/s" is no rate
+              remedy: write a whole number from 1 to 10000 by a unit, as "10/s", "600/m" or "1000/h"
+            1 fault in tripline.toml"#]],
+        ),
+        (
+            "rate_max = '10001/s'",
+            expect![[r#"
+            tripline.toml:10:1: mailers.m.rate_max: "10001/s" is no rate
+              remedy: write a whole number from 1 to 10000 by a unit, as "10/s", "600/m" or "1000/h"
+            1 fault in tripline.toml"#]],
+        ),
+        (
+            "rate_max = '10 per second'",
+            expect![[r#"
+            tripline.toml:10:1: mailers.m.rate_max: "10 per second" is no rate
+              remedy: write a whole number from 1 to 10000 by a unit, as "10/s", "600/m" or "1000/h"
+            1 fault in tripline.toml"#]],
+        ),
+    ] {
+        check_mailer(&in_smtp(keys), expected);
+    }
+    let config = config(&in_trigger(&format!("grants.mailers = ['m']\n[mailers.m]\n{}", in_smtp("ca = 'ca.pem'\nrate_max = '90/m'"))));
+    assert_eq!(config.mailers["m"].rate_max, tripline_core::mail::Rate::new(90, std::time::Duration::from_secs(60)));
+}
+
 #[test]
 fn mailers_of_every_kind() {
     let transport = |keys: &str| {
@@ -182,6 +274,7 @@ fn mailers_of_every_kind() {
         "url = 'smtp://h:25/'\ntls = 'none'",
         "url = 'smtp://[::1]:25'\ntls = 'none'\nusername = 'u'\npassword = { env = 'SMTP_PASSWORD' }",
         "url = 'smtps://h'\nusername = 'u'\npassword = { file = 'password.txt' }",
+        "url = 'smtps://h'\nca = 'ca.pem'",
         "url = 'sendmail:'",
         "url = 'sendmail:/opt/msmtp'",
         "url = 'file:mails'",
@@ -190,10 +283,11 @@ fn mailers_of_every_kind() {
     let shown = all.map(transport).join("\n");
     assert!(!shown.contains(SECRET) && !shown.contains("s3cret"), "{shown}");
     expect![[r#"
-        Smtp { host: "h", port: 587, tls: StartTls, username: None, password: None }
-        Smtp { host: "h", port: 25, tls: None, username: None, password: None }
-        Smtp { host: "::1", port: 25, tls: None, username: Some("u"), password: Some(***) }
-        Smtp { host: "h", port: 465, tls: Implicit, username: Some("u"), password: Some(***) }
+        Smtp { host: "h", port: 587, tls: StartTls, ca: None, username: None, password: None }
+        Smtp { host: "h", port: 25, tls: None, ca: None, username: None, password: None }
+        Smtp { host: "::1", port: 25, tls: None, ca: None, username: Some("u"), password: Some(***) }
+        Smtp { host: "h", port: 465, tls: Implicit, ca: None, username: Some("u"), password: Some(***) }
+        Smtp { host: "h", port: 465, tls: Implicit, ca: Some(CaCertificates(1)), username: None, password: None }
         Sendmail { command: "/usr/sbin/sendmail" }
         Sendmail { command: "/opt/msmtp" }
         File { dir: "src/config/testdata/mails" }

@@ -1,5 +1,6 @@
 //! Commits to test with.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use tripline_core::checkpoint::Checkpoint;
@@ -48,11 +49,13 @@ pub(crate) fn mail(mailer: &str, id: &str) -> Mail {
     }
 }
 
-/// Keeps how many batches each transaction had, and the reasons of those that failed.
+/// Keeps how many batches each transaction had, the reasons of those that failed, and the mails accepted.
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
     pub(crate) groups: Mutex<Vec<usize>>,
     pub(crate) failures: Mutex<Vec<String>>,
+    /// Mails that were new, by mailer.
+    pub(crate) accepted: Mutex<BTreeMap<String, usize>>,
 }
 
 impl Signals for Heard {
@@ -60,6 +63,7 @@ impl Signals for Heard {
         match signal {
             Signal::Committed { batches, .. } => self.groups.lock().unwrap().push(batches),
             Signal::CommitFailed { reason } => self.failures.lock().unwrap().push(reason.to_owned()),
+            Signal::MailAccepted { mailer, mails } => *self.accepted.lock().unwrap().entry(mailer.to_owned()).or_default() += mails,
             _ => {}
         }
     }

@@ -7,10 +7,10 @@ use crate::common::{add, commit, heard, mail, number, set};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use tripline_core::effect::{DeadLetter, Mutation};
-use tripline_core::port::{Commit, CounterSource, MailOutcome, Outbox, StateReader, Store};
+use tripline_core::port::{Backlog, Commit, CounterSource, MailOutcome, Outbox, StateReader, Store};
 use tripline_core::signal::Silence;
 use tripline_core::time::Timestamp;
-use tripline_store::{MailStatus, SqliteReader, SqliteStore, StoreThreads};
+use tripline_store::{MailFilter, MailStatus, SqliteReader, SqliteStore, StoreThreads};
 
 fn open(dir: &Path) -> (SqliteStore, StoreThreads) {
     SqliteStore::open(dir, Arc::new(Silence)).unwrap()
@@ -156,7 +156,8 @@ async fn checkpoints_come_back_letter_for_letter() {
 #[tokio::test]
 async fn a_mail_is_accepted_once_however_often_it_is_committed() {
     let dir = tempfile::tempdir().unwrap();
-    let opened = open(dir.path());
+    let heard = heard();
+    let opened = SqliteStore::open(dir.path(), heard.clone()).unwrap();
     let store = &opened.0;
     let mut accepted = store.mail_accepted();
     let send = |id| Mutation::SendMail(mail("office", id));
@@ -182,6 +183,8 @@ async fn a_mail_is_accepted_once_however_often_it_is_committed() {
         .settle("a@x".into(), MailOutcome::Later { not_before: Timestamp::from_ms(90), reason: "451".into() })
         .await
         .unwrap();
+    // A server that is away costs neither an attempt nor the turn.
+    store.settle("b@x".into(), MailOutcome::Waits { reason: "away".into() }).await.unwrap();
     assert_eq!(due(89, 9).await, "b@x:0");
     assert_eq!(due(90, 9).await, "a@x:1 b@x:0");
     store.settle("a@x".into(), MailOutcome::Sent { at: Timestamp::from_ms(95) }).await.unwrap();
@@ -207,6 +210,8 @@ async fn a_mail_is_accepted_once_however_often_it_is_committed() {
         .unwrap();
     assert_eq!(due(1000, 9).await, "");
     assert!(!accepted.has_changed().unwrap());
+    // What was known already is not told again.
+    assert_eq!(*heard.accepted.lock().unwrap(), [("office".to_owned(), 2), ("other".to_owned(), 1)].into());
 
     let mails = store.read(|reader| reader.mails(10)).await.unwrap();
     let mails: Vec<_> = mails
@@ -215,13 +220,60 @@ async fn a_mail_is_accepted_once_however_often_it_is_committed() {
         .collect();
     let expected = [
         ("c@x".to_owned(), MailStatus::Pending, 0, None, None),
-        ("b@x".to_owned(), MailStatus::Failed, 0, Some("550".to_owned()), Some(96)),
-        ("a@x".to_owned(), MailStatus::Sent, 1, None, Some(95)),
+        ("b@x".to_owned(), MailStatus::Failed, 1, Some("550".to_owned()), Some(96)),
+        ("a@x".to_owned(), MailStatus::Sent, 2, None, Some(95)),
     ];
     assert_eq!(mails, expected);
     let raw = rusqlite::Connection::open(dir.path().join("tripline.db")).unwrap();
     let sql = "SELECT message_id FROM outbox WHERE text_body IS NULL AND html_body IS NULL";
     assert_eq!(raw.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap(), "a@x");
+    close(opened);
+}
+
+#[tokio::test]
+async fn mails_are_counted_listed_and_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let opened = open(dir.path());
+    let store = &opened.0;
+    let send = |mailer, id| Mutation::SendMail(mail(mailer, id));
+    let mutations = vec![send("office", "aa@x"), send("office", "ab@x"), send("office", "b@x"), send("other", "c@x")];
+    store.commit(Commit { mutations, ..commit("t", 5) }).await.unwrap();
+    let later = |ms| MailOutcome::Later { not_before: Timestamp::from_ms(ms), reason: "451".into() };
+    store.settle("aa@x".into(), later(90)).await.unwrap();
+    let backlog = async || store.pending("office").await.unwrap();
+    assert_eq!(backlog().await, Backlog { mails: 3, due: Some(Timestamp::from_ms(5)) });
+    store
+        .settle("b@x".into(), MailOutcome::Failed { at: Timestamp::from_ms(6), reason: "550".into() })
+        .await
+        .unwrap();
+    store.settle("ab@x".into(), MailOutcome::Waits { reason: "away".into() }).await.unwrap();
+    store.settle("ab@x".into(), later(80)).await.unwrap();
+    assert_eq!(backlog().await, Backlog { mails: 2, due: Some(Timestamp::from_ms(80)) });
+    assert_eq!(store.pending("nobody").await.unwrap(), Backlog { mails: 0, due: None });
+
+    let list = async |mailer: Option<&str>, status| {
+        let filter = MailFilter { mailer: mailer.map(str::to_owned), status };
+        let mails = store.read(move |reader| reader.mails_where(&filter, 10)).await.unwrap();
+        mails.into_iter().map(|row| row.message_id).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(list(None, None).await, "c@x b@x ab@x aa@x");
+    assert_eq!(list(Some("office"), Some(MailStatus::Pending)).await, "ab@x aa@x");
+    assert_eq!(list(None, Some(MailStatus::Failed)).await, "b@x");
+
+    let found = |prefix: &'static str| store.read(move |reader| reader.find_mails(prefix, 9));
+    let [one] = &*found("ab").await.unwrap() else { panic!("a prefix of one mail alone") };
+    assert_eq!((&*one.subject, &*one.to[0], one.row.attempts), ("Grüße", "Zoë <a@b.example>", 1));
+    assert_eq!(found("a").await.unwrap().len(), 2);
+    assert!(found("%").await.unwrap().is_empty(), "a prefix, no pattern");
+
+    // What failed is as new; with what has not failed, nothing happens.
+    let retry = |ids: &[&str]| store.retry_mails(ids.iter().map(|id| (*id).into()).collect(), Timestamp::from_ms(70));
+    assert!(retry(&["b@x", "ab@x"]).await.unwrap_err().0.contains("ab@x has not failed"));
+    assert_eq!(list(None, Some(MailStatus::Failed)).await, "b@x");
+    retry(&["b@x"]).await.unwrap();
+    let due = store.due("office", Timestamp::from_ms(70), 9).await.unwrap();
+    assert_eq!(due.iter().map(|queued| (&*queued.mail.message_id, queued.attempts)).collect::<Vec<_>>(), [("b@x", 0)]);
+    assert_eq!(due[0].mail, mail("office", "b@x"));
     close(opened);
 }
 
