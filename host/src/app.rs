@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 use tripline_admin::{Admin, BoundAdmin, Component, Health, State, Telemetry, Token};
 use tripline_capability::mail::{Mailer, Sender};
 use tripline_capability::tables::Target;
 use tripline_core::name::StreamName;
-use tripline_core::port::{Grants, Mailbox, StreamInfo, StreamSource, TableTarget};
+use tripline_core::port::{FindError, Grants, Mailbox, ReadError, StreamInfo, StreamSource, TableTarget};
 use tripline_core::reader::Pace;
 use tripline_core::signal::{Signal, Signals};
 use tripline_runtime::{Engine, EngineConfig, PluginFile, PluginSource, PluginUse, Slot};
@@ -23,7 +24,7 @@ use tripline_stream::{Source, SourceConfig};
 
 use crate::aws::Aws;
 use crate::clock;
-use crate::config::{Config, StreamConfig, TriggerConfig, is_loopback};
+use crate::config::{Config, GrantsConfig, StreamConfig, TriggerConfig, is_loopback};
 use crate::plugins;
 use crate::stream_task::Stream;
 use crate::supervisor::{Kind, Supervisor};
@@ -139,6 +140,14 @@ struct Places {
     sources: Sources,
 }
 
+impl Places {
+    /// All that is granted is there.
+    fn have(&self, grants: &GrantsConfig) -> bool {
+        grants.tables.iter().all(|name| self.targets.contains_key(name))
+            && grants.mailers.iter().all(|name| self.mailers.contains_key(name))
+    }
+}
+
 impl Base {
     async fn admin(&self, config: &Config) -> Result<BoundAdmin> {
         let token = Token::load_or_create(&config.host.data_dir.join("token"))?;
@@ -154,11 +163,15 @@ impl Base {
 
     async fn targets(&self, config: &Config, faults: &mut Vec<String>) -> Targets {
         let mut targets = Targets::new();
-        for target in config.targets.values() {
+        // At once, here and below: one that never answers takes its seconds, and not each of many.
+        let connecting = config.targets.values().map(async |target| {
             let aws = self.aws.config(&target.connection).await;
-            match Target::connect(&aws, &target.name, &target.table, self.signals.clone()).await {
+            (target, Target::connect(&aws, &target.name, &target.table, self.signals.clone()).await)
+        });
+        for (target, connected) in join_all(connecting).await {
+            match connected {
                 Ok(connected) => drop(targets.insert(target.name.clone(), Arc::new(connected))),
-                Err(error) => faults.push(format!("targets.{}: {error}", target.name)),
+                Err(error) => faults.push(error.to_string()),
             }
         }
         targets
@@ -166,11 +179,15 @@ impl Base {
 
     async fn sources(&self, config: &Config, faults: &mut Vec<String>) -> Sources {
         let mut sources = Sources::new();
-        for stream in config.streams.values() {
+        let finding = config.streams.values().map(async |stream| {
             let source = self.source(stream).await;
-            match source.latest().await {
-                Ok(info) => drop(sources.insert(stream.name.clone(), (source, info))),
-                Err(error) => faults.push(format!("streams.{}: {error}", stream.name)),
+            let found = source.latest().await;
+            (&stream.name, source, found)
+        });
+        for (name, source, found) in join_all(finding).await {
+            match found {
+                Ok(info) => drop(sources.insert(name.clone(), (source, info))),
+                Err(error) => faults.push(format!("streams.{name}: {error}{}", remedy(&error))),
             }
         }
         sources
@@ -211,6 +228,10 @@ impl Base {
             let Some(info) = info else { continue };
             let trigger = Arc::new(self.trigger(trigger, places, Slot::new(plugin.clone())));
             faults.extend(trigger.wants_more_than(info));
+            // So are those of its targets and mailers: without them, the plugin would only say that nobody granted them.
+            if !places.have(&config.triggers[&name].grants) {
+                continue;
+            }
             let probed = plugins::probe(&config.triggers[&name], &plugin, &trigger.origin(info), &trigger.context).await;
             faults.extend(probed.err());
             triggers.push(trigger);
@@ -298,12 +319,21 @@ impl Base {
     }
 }
 
+/// What to do before the next start, where the error does not say so: while the host runs, the same errors pass by themselves.
+fn remedy(error: &FindError) -> &'static str {
+    match error {
+        FindError::Read(ReadError::Unavailable(_)) => "; check the network, and its `region` and `endpoint`, then start again",
+        FindError::Read(ReadError::Throttled(_)) => "; start again later",
+        _ => "",
+    }
+}
+
 fn mailers(config: &Config, faults: &mut Vec<String>) -> Mailers {
     let mut mailers = Mailers::new();
     for (name, mailer) in &config.mailers {
         match Mailer::build(mailer.clone()) {
             Ok(built) => drop(mailers.insert(name.clone(), Arc::new(built))),
-            Err(error) => faults.push(format!("mailers.{name}: {error}")),
+            Err(error) => faults.push(error.to_string()),
         }
     }
     mailers

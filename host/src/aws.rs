@@ -9,6 +9,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use aws_config::default_provider::region::DefaultRegionChain;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::meta::credentials::CredentialsProviderChain;
 use aws_config::profile::ProfileFileCredentialsProvider;
@@ -89,7 +90,8 @@ impl Aws {
             loader = loader.endpoint_url(endpoint);
         }
         if let Some(profile) = &connection.profile {
-            loader = loader.profile_name(profile);
+            // The chain would take the environment's credentials first: another account's, and nobody would say so.
+            loader = loader.profile_name(profile).credentials_provider(self.of_profile(profile, region.clone()).await);
         }
         if may_use_local_credentials(connection) {
             let config = ProviderConfig::without_region().with_region(region).with_http_client(self.http.clone());
@@ -104,6 +106,15 @@ impl Aws {
             builder.set_credentials_provider(Some(assume(role, &config).await));
         }
         builder.retry_config(RetryConfig::disabled()).build()
+    }
+
+    async fn of_profile(&self, profile: &str, region: Option<Region>) -> ProfileFileCredentialsProvider {
+        let region = match region {
+            Some(region) => Some(region),
+            None => DefaultRegionChain::builder().profile_name(profile).build().region().await,
+        };
+        let config = ProviderConfig::without_region().with_region(region).with_http_client(self.http.clone());
+        ProfileFileCredentialsProvider::builder().configure(&config).profile_name(profile).build()
     }
 }
 
