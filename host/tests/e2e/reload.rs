@@ -172,7 +172,15 @@ async fn a_plugin_replaced_fifty_times_under_traffic_loses_and_doubles_nothing()
         let wanted = short(&bytes);
         record.held.insert(wanted.clone(), kind);
         good += usize::from(kind == Kind::Good);
-        file.replace(way, &bytes, &mut random).await;
+        if way == Way::Deleted && n % 2 == 1 {
+            // Away for long enough to be told.
+            let told = record.gone;
+            std::fs::remove_file(file.path()).unwrap();
+            tokio::task::block_in_place(|| host.wait_for_event(GONE, |event| record.note(event).is_none() && record.gone > told));
+            std::fs::write(file.path(), &bytes).unwrap();
+        } else {
+            file.replace(way, &bytes, &mut random).await;
+        }
         assert_eq!(std::fs::read(file.path()).unwrap(), bytes);
         if !last && random.u8(..4) == 0 {
             superseded += 1;
@@ -196,6 +204,7 @@ async fn a_plugin_replaced_fifty_times_under_traffic_loses_and_doubles_nothing()
         REPLACEMENTS - good,
     );
     assert!(served + refused >= REPLACEMENTS - superseded);
+    assert_eq!(gone, 2);
     assert!(host.stop());
 }
 

@@ -19,6 +19,7 @@ async fn check_refused(bench: &Bench, body: &'static str, stream: Expect, target
     let server = Scripted::start(Answer { status: 400, body });
     let streams_endpoint = format!("{USERS}streams_endpoint = \"{}\"\n", server.endpoint());
     bench.check_edited(&[(USERS, &streams_endpoint)], &[Ask::Run], stream).await;
+    bench.keeps_secrets(&[(USERS, &streams_endpoint)]).await;
     let config = std::fs::read_to_string(bench.place.config_file()).unwrap();
     let (_, of_target) = config.split_once("[targets.orders-us]").unwrap();
     let endpoint = of_target.lines().find(|line| line.starts_with("endpoint = ")).unwrap();

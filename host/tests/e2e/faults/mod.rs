@@ -115,6 +115,25 @@ impl Bench {
         assert!(all_said.iter().all(|said| *said == all_said[0]), "{asks:?} say it differently: {all_said:#?}");
     }
 
+    /// Nor is a secret in the log, however much of it is wanted.
+    async fn keeps_secrets(&self, edits: &[(&str, &str)]) {
+        let config = std::fs::read_to_string(self.place.config_file()).unwrap();
+        for (from, to) in edits {
+            self.place.edit(from, to);
+        }
+        let mut command = tokio::process::Command::from(tripline());
+        command
+            .args(Ask::Run.args(&self.place))
+            .envs(ENVIRONMENT)
+            .env("TRIPLINE_LOG", "debug")
+            .kill_on_drop(true);
+        let output = tokio::time::timeout(TIME_MAX, command.output()).await.unwrap().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains("DEBUG"), "{said}");
+        assert!(!said.contains(SECRET), "a secret in the log: {said}");
+        std::fs::write(self.place.config_file(), config).unwrap();
+    }
+
     /// The command needs nothing that is missing.
     async fn reads(&self, ask: Ask<'_>) {
         let output = tokio::process::Command::from(tripline()).args(ask.args(&self.place)).output().await.unwrap();

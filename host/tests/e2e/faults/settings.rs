@@ -11,6 +11,14 @@ const BOTH: [Ask<'static>; 2] = [Ask::Run, Ask::Check];
 #[tokio::test(flavor = "multi_thread")]
 async fn a_config_that_is_wrong_or_does_not_fit_this_machine() {
     let mut bench = Bench::new().await;
+    no_toml(&bench).await;
+    several_at_once(&bench).await;
+    secrets(&bench).await;
+    on_this_machine(&bench).await;
+    bench.works().await;
+}
+
+async fn no_toml(bench: &Bench) {
     let file = bench.place.config_file();
     let away = file.with_extension("away");
     std::fs::rename(&file, &away).unwrap();
@@ -39,8 +47,9 @@ async fn a_config_that_is_wrong_or_does_not_fit_this_machine() {
         )
         .await;
     std::fs::rename(&away, &file).unwrap();
+}
 
-    // Several in one go.
+async fn several_at_once(bench: &Bench) {
     let edits = [
         ("view = \"new-and-old-images\"", "view = \"both\""),
         ("stream = \"users\"", "stream = \"user\""),
@@ -81,8 +90,9 @@ async fn a_config_that_is_wrong_or_does_not_fit_this_machine() {
           remedy: grant another table, set `region` on both if they are two tables, or set allow_loop = true if the plugin ends the loop itself
         1 fault in DIR/tripline.toml
     "#]]).await;
+}
 
-    // Secrets.
+async fn secrets(bench: &Bench) {
     let smtp = "url = \"smtp://127.0.0.1:2525\"\nusername = \"shop\"\n";
     let in_the_file = format!("{smtp}password = \"password-hunter2\"");
     bench
@@ -121,8 +131,6 @@ async fn a_config_that_is_wrong_or_does_not_fit_this_machine() {
         "#]],
         )
         .await;
-    on_this_machine(&bench).await;
-    bench.works().await;
 }
 
 /// What the config names on this machine: the port, the token, the folder of mail.
