@@ -59,7 +59,7 @@ fn standing(directory: &Path) -> Option<PathBuf> {
     directory.ancestors().find(|directory| directory.is_dir()).map(Path::to_owned)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
