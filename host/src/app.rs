@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 use tripline_admin::{Admin, BoundAdmin, Component, Health, State, Taps, Telemetry, Token};
 use tripline_capability::mail::{Mailer, Sender};
 use tripline_capability::tables::Target;
 use tripline_core::name::StreamName;
-use tripline_core::port::{Grants, Mailbox, StreamInfo, StreamSource, TableTarget};
+use tripline_core::port::{FindError, Grants, Mailbox, ReadError, StreamInfo, StreamSource, TableTarget};
 use tripline_core::reader::Pace;
 use tripline_core::signal::{Signal, Signals};
 use tripline_runtime::{Engine, EngineConfig, PluginFile, PluginSource, PluginUse, Slot};
@@ -24,7 +25,7 @@ use tripline_stream::{Source, SourceConfig};
 use crate::aws::Aws;
 use crate::cli::host_api::Announced;
 use crate::clock;
-use crate::config::{Config, StreamConfig, TriggerConfig, is_loopback};
+use crate::config::{Config, GrantsConfig, StreamConfig, TriggerConfig, is_loopback};
 use crate::plugins;
 use crate::stream_task::Stream;
 use crate::supervisor::{Kind, Supervisor};
@@ -151,6 +152,14 @@ struct Places {
     sources: Sources,
 }
 
+impl Places {
+    /// All that is granted is there.
+    fn have(&self, grants: &GrantsConfig) -> bool {
+        grants.tables.iter().all(|name| self.targets.contains_key(name))
+            && grants.mailers.iter().all(|name| self.mailers.contains_key(name))
+    }
+}
+
 impl Base {
     async fn admin(&self, config: &Config) -> Result<BoundAdmin> {
         let token = Token::load_or_create(&config.host.data_dir.join("token"))?;
@@ -167,15 +176,19 @@ impl Base {
 
     async fn targets(&self, config: &Config, faults: &mut Vec<String>) -> Targets {
         let mut targets = Targets::new();
-        for target in config.targets.values() {
+        // At once, here and below: one that never answers takes its seconds, and not each of many.
+        let connecting = config.targets.values().map(async |target| {
             let aws = self.aws.config(&target.connection).await;
             if aws.region().is_none() {
-                faults.push(no_region(&format!("targets.{}", target.name)));
-                continue;
+                return (target, Err(no_region(&format!("targets.{}", target.name))));
             }
-            match Target::connect(&aws, &target.name, &target.table, self.signals.clone()).await {
+            let connected = Target::connect(&aws, &target.name, &target.table, self.signals.clone()).await;
+            (target, connected.map_err(|error| error.to_string()))
+        });
+        for (target, connected) in join_all(connecting).await {
+            match connected {
                 Ok(connected) => drop(targets.insert(target.name.clone(), Arc::new(connected))),
-                Err(error) => faults.push(format!("targets.{}: {error}", target.name)),
+                Err(fault) => faults.push(fault),
             }
         }
         targets
@@ -183,14 +196,22 @@ impl Base {
 
     async fn sources(&self, config: &Config, faults: &mut Vec<String>) -> Sources {
         let mut sources = Sources::new();
-        for stream in config.streams.values() {
+        let finding = config.streams.values().map(async |stream| {
             let Some(source) = source(&self.aws, stream).await else {
-                faults.push(no_region(&format!("streams.{}", stream.name)));
-                continue;
+                return (stream, Err(no_region(&format!("streams.{}", stream.name))));
             };
-            match source.latest().await {
-                Ok(info) => drop(sources.insert(stream.name.clone(), (Arc::new(source) as _, info))),
-                Err(error) => faults.push(format!("streams.{}: {error}", stream.name)),
+            let found = source.latest().await;
+            (
+                stream,
+                found
+                    .map(|info| (source, info))
+                    .map_err(|error| format!("streams.{}: {error}{}", stream.name, remedy(&error))),
+            )
+        });
+        for (stream, found) in join_all(finding).await {
+            match found {
+                Ok((source, info)) => drop(sources.insert(stream.name.clone(), (Arc::new(source) as _, info))),
+                Err(fault) => faults.push(fault),
             }
         }
         sources
@@ -219,6 +240,10 @@ impl Base {
             let Some(info) = info else { continue };
             let trigger = Arc::new(self.trigger(trigger, places, Slot::new(plugin.clone())));
             faults.extend(trigger.wants_more_than(info));
+            // So are those of its targets and mailers: without them, the plugin would only say that nobody granted them.
+            if !places.have(&config.triggers[&name].grants) {
+                continue;
+            }
             let probed = plugins::probe(&config.triggers[&name], &plugin, &trigger.origin(info), &trigger.context).await;
             faults.extend(probed.err());
             triggers.push(trigger);
@@ -322,12 +347,21 @@ impl Base {
     }
 }
 
+/// What to do before the next start, where the error does not say so: while the host runs, the same errors pass by themselves.
+fn remedy(error: &FindError) -> &'static str {
+    match error {
+        FindError::Read(ReadError::Unavailable(_)) => "; check the network, and its `region` and `endpoint`, then start again",
+        FindError::Read(ReadError::Throttled(_)) => "; start again later",
+        _ => "",
+    }
+}
+
 fn mailers(config: &Config, faults: &mut Vec<String>) -> Mailers {
     let mut mailers = Mailers::new();
     for (name, mailer) in &config.mailers {
         match Mailer::build(mailer.clone()) {
             Ok(built) => drop(mailers.insert(name.clone(), Arc::new(built))),
-            Err(error) => faults.push(format!("mailers.{name}: {error}")),
+            Err(error) => faults.push(error.to_string()),
         }
     }
     mailers

@@ -23,7 +23,7 @@ pub struct Token(Box<str>);
 pub enum TokenError {
     #[error("cannot read the token in {path}: {source}; make it readable for this user, or delete it to have a new one made")]
     Read { path: PathBuf, source: io::Error },
-    #[error("cannot write a token to {path}: {source}; make its folder writable for this user")]
+    #[error("cannot write a token to {path}: {source}; make its folder writable for this user, with room on its disk")]
     Write { path: PathBuf, source: io::Error },
     #[error("{path} can be read by others (mode {mode:03o}); run `chmod 600 {path}`, or delete it to have a new token made")]
     Exposed { path: PathBuf, mode: u32 },

@@ -20,5 +20,5 @@ mod wit_v0_1_0;
 pub use context::{Clock, Limits, TriggerContext};
 pub use engine::{Engine, EngineConfig, EngineError, INSTANCES_MAX};
 pub use load::LoadError;
-pub use plugin::{Capability, Plugin};
+pub use plugin::{Capability, Plugin, ProbeError};
 pub use reload::{PluginFile, PluginSource, PluginUse, Slot};

@@ -6,15 +6,24 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tripline_core::delivery::{Batch, Origin, Outcome, Report};
+use tripline_core::delivery::{Batch, Failure, Origin, Outcome, Report};
 use tripline_core::name::PluginVersion;
-use tripline_core::signal::Signal;
+use tripline_core::signal::{HandlerResult, Signal};
 
 use crate::call;
 use crate::context::TriggerContext;
 use crate::engine::Engine;
 use crate::guest::Purpose;
 use crate::wit_v0_1_0::{self, Handler};
+
+/// Why a version may not serve a trigger.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct ProbeError {
+    pub reason: String,
+    /// It was never called, ran out of time, or asked to be called again.
+    pub may_pass: bool,
+}
 
 /// What an operator can grant. Without a grant it is linked and denies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -118,17 +127,18 @@ impl Plugin {
 
     /// Calls the handler with an empty batch before it serves `origin`'s trigger. `Err` is the reason to refuse it.
     /// Nothing that it does here has an effect.
-    pub async fn probe(&self, origin: &Arc<Origin>, context: &TriggerContext) -> Result<(), String> {
+    pub async fn probe(&self, origin: &Arc<Origin>, context: &TriggerContext) -> Result<(), ProbeError> {
         let batch = Batch { origin: origin.clone(), shard: "probe".into(), attempt: 1, changes: Vec::new() };
-        match call::call(self, &batch, context, Purpose::Probe).await.report.outcome {
+        let ended = call::call(self, &batch, context, Purpose::Probe).await;
+        let reason = match ended.report.outcome {
             // An empty batch has no positions that could have failed: that would be a bad result.
-            Outcome::Handled(_) => Ok(()),
-            Outcome::Failed(failure) => Err(match failure.backtrace {
-                Some(backtrace) => format!("{}\n{backtrace}", failure.reason),
-                None => failure.reason.into(),
-            }),
-            Outcome::NotRun(reason) => Err(reason),
-        }
+            Outcome::Handled(_) => return Ok(()),
+            Outcome::Failed(Failure { reason, backtrace: Some(backtrace), .. }) => format!("{reason}\n{backtrace}"),
+            Outcome::Failed(failure) => failure.reason.into(),
+            Outcome::NotRun(reason) => reason,
+        };
+        let may_pass = matches!(ended.result, HandlerResult::NotRun | HandlerResult::Retry | HandlerResult::Timeout);
+        Err(ProbeError { reason, may_pass })
     }
 
     pub(crate) fn engine(&self) -> &Engine {

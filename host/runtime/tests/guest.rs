@@ -391,12 +391,13 @@ async fn a_probe_passes_or_says_why_not() {
     };
     let long = Duration::from_secs(20);
     assert_eq!(probe(&fixture, &[("mode", "ok")], long).await, Ok(()));
-    assert_eq!(probe(&fixture, &[("mode", "probe-fail")], long).await, Err("told to fail the probe".into()));
-    let wats = [(RETRY, "nope"), (TRAP, "unreachable"), (LIE, "change 9999"), (LOOP, "time limit")];
-    for (body, reason) in wats {
+    let told = probe(&fixture, &[("mode", "probe-fail")], long).await.unwrap_err();
+    assert_eq!((told.reason.as_str(), told.may_pass), ("told to fail the probe", false));
+    let wats = [(RETRY, "nope", true), (TRAP, "unreachable", false), (LIE, "change 9999", false), (LOOP, "time limit", true)];
+    for (body, reason, may_pass) in wats {
         let plugin = engine().load(wat_plugin::unconditional("probed", body)).await.unwrap();
         let refused = probe(&plugin, &[], Duration::from_millis(300)).await.expect_err(body);
-        assert!(refused.contains(reason), "{refused}");
+        assert!(refused.reason.contains(reason) && refused.may_pass == may_pass, "{refused:?}");
     }
     assert_eq!(signals.with("handled"), Vec::<String>::new(), "a probe is no delivery");
 }

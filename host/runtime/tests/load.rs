@@ -35,8 +35,14 @@ fn a_core_module() {
 #[test]
 fn a_damaged_component() {
     let whole = plugin("whole", OK);
-    let cut_off = &whole[..whole.len() / 2];
-    check_refused(cut_off, |error| matches!(error, LoadError::Compile(_)), &["does not compile"]);
+    for len in [8 + 1, whole.len() / 2, whole.len() - 1] {
+        let texts = [&format!("its {len} bytes end in the midst"), "still being written?"];
+        check_refused(&whole[..len], |error| matches!(error, LoadError::CutOff(_)), &texts);
+    }
+    // Whole by its sections, and nothing of a component in them.
+    let mut damaged = whole.clone();
+    damaged[12..40].fill(0xff);
+    check_refused(&damaged, |error| matches!(error, LoadError::Compile(_)), &["does not compile", "build it again"]);
 }
 
 #[test]

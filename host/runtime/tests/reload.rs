@@ -168,6 +168,66 @@ async fn symlinks_are_followed() {
     watched.stop().await;
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn directories_that_go_and_come_are_watched_again() {
+    use std::os::unix::fs::symlink;
+    let directory = tempfile::tempdir().unwrap();
+    let (root, plugins) = (directory.path(), directory.path().join("deep/plugins"));
+    let path = plugins.join("plugin.wasm");
+    fs::create_dir_all(&plugins).unwrap();
+    fs::write(&path, version("a")).unwrap();
+    let watched = Watched::start(path.clone()).await;
+
+    // Made again, its inode maybe the same.
+    fs::remove_dir_all(root.join("deep")).unwrap();
+    fs::create_dir_all(&plugins).unwrap();
+    fs::write(&path, version("b")).unwrap();
+    watched.serves(&version("b"), 1).await;
+    rename_over(&path, &version("c"));
+    watched.serves(&version("c"), 2).await;
+
+    // Away for long enough to be told, and back by way of a symlink.
+    fs::rename(root.join("deep"), root.join("away")).unwrap();
+    watched.refuses(1, "the file is gone").await;
+    fs::write(root.join("away/plugins/plugin.wasm"), version("d")).unwrap();
+    symlink("away", root.join("deep")).unwrap();
+    watched.serves(&version("d"), 3).await;
+
+    // The directory that the symlink leads to is swapped.
+    fs::create_dir_all(root.join("new/plugins")).unwrap();
+    fs::write(root.join("new/plugins/plugin.wasm"), version("e")).unwrap();
+    symlink("new", root.join("tmp")).unwrap();
+    fs::rename(root.join("tmp"), root.join("deep")).unwrap();
+    watched.serves(&version("e"), 4).await;
+    fs::write(root.join("new/plugins/plugin.wasm"), version("f")).unwrap();
+    watched.serves(&version("f"), 5).await;
+    watched.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_that_its_writer_keeps_open_is_waited_for() {
+    use std::io::Write;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("plugin.wasm");
+    fs::write(&path, version("a")).unwrap();
+    let watched = Watched::start(path.clone()).await;
+    // The watch is there.
+    rename_over(&path, &version("b"));
+    watched.serves(&version("b"), 1).await;
+    // Good as it is, and not all of it: the custom section at its end makes it a version of its own.
+    let half = version("c");
+    let whole = [&half[..], b"\0\x02\x01n"].concat();
+    let mut file = fs::File::create(&path).unwrap();
+    file.write_all(&half).unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    file.write_all(&whole[half.len()..]).unwrap();
+    drop(file);
+    watched.serves(&whole, 2).await;
+    assert_eq!(watched.signals.with("refused "), [""; 0]);
+    watched.stop().await;
+}
+
 #[tokio::test]
 async fn a_batch_under_way_finishes_on_its_version() {
     let directory = tempfile::tempdir().unwrap();

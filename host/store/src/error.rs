@@ -27,6 +27,8 @@ pub enum OpenError {
     NoDatabase { dir: PathBuf },
     #[error("{path}: not writable for this user: {reason}: change its owner or mode, or choose another `data_dir`")]
     ReadOnly { path: PathBuf, reason: String },
+    #[error("{path}: {reason}: free space on the disk of `data_dir`, or choose another `data_dir`")]
+    Full { path: PathBuf, reason: String },
     #[error("{path}: {reason}")]
     Io { path: PathBuf, reason: String },
 }
@@ -40,6 +42,7 @@ impl OpenError {
         let (path, reason) = (path.to_owned(), error.to_string());
         match error.kind() {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path, reason },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { path, reason },
             io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
                 Self::Io { path, reason: "a file stands where `data_dir` should be: choose another `data_dir`".to_owned() }
             }
@@ -52,6 +55,18 @@ impl OpenError {
         match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Self::Corrupt { file: path, reason },
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly { path, reason },
+            Some(ErrorCode::DiskFull) => Self::Full { path, reason },
+            Some(ErrorCode::CannotOpen) => Self::Io {
+                path,
+                reason: format!(
+                    "{reason}: this user must be able to write beside it: change the owner or mode of `data_dir`, or copy it elsewhere"
+                ),
+            },
+            // SQLite does not say which: a memory map cannot grow on a full disk, and that is no DiskFull to it.
+            Some(ErrorCode::SystemIoFailure) => Self::Io {
+                path,
+                reason: format!("{reason}: is the disk of `data_dir` full, or does it fail? Free space on it, or have it looked at"),
+            },
             _ => Self::Io { path, reason },
         }
     }
@@ -73,6 +88,7 @@ mod tests {
         check(io::ErrorKind::PermissionDenied, "change its owner or mode");
         check(io::ErrorKind::ReadOnlyFilesystem, "choose another `data_dir`");
         check(io::ErrorKind::NotADirectory, "a file stands where");
-        check(io::ErrorKind::StorageFull, "no storage space");
+        check(io::ErrorKind::StorageFull, "no storage space: free space on the disk");
+        check(io::ErrorKind::QuotaExceeded, "free space on the disk");
     }
 }

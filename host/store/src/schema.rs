@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use crate::directory::database_file;
 use crate::error::OpenError;
@@ -50,7 +50,12 @@ fn check(connection: &Connection, file: &Path) -> Result<(), OpenError> {
     let found: String = connection
         .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
         .map_err(|error| OpenError::from_sqlite(file, &error))?;
-    if found == "ok" { Ok(()) } else { Err(OpenError::Corrupt { file: file.to_owned(), reason: found }) }
+    if found == "ok" {
+        return Ok(());
+    }
+    // `*** in database main ***` stands above what was found.
+    let lines: Vec<&str> = found.lines().filter(|line| !line.starts_with("***")).collect();
+    Err(OpenError::Corrupt { file: file.to_owned(), reason: lines.join("; ") })
 }
 
 /// A connection that only reads: beside a running host, or with none.
@@ -59,17 +64,39 @@ pub(crate) fn open_reader(dir: &Path) -> Result<Connection, OpenError> {
     match file.try_exists() {
         Ok(true) => {}
         Ok(false) => return Err(OpenError::NoDatabase { dir: dir.to_owned() }),
-        Err(error) => return Err(OpenError::Io { path: file, reason: error.to_string() }),
+        Err(error) => return Err(OpenError::from_io(dir, &error)),
     }
     let fault = |error: rusqlite::Error| OpenError::from_sqlite(&file, &error);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(&file, flags).map_err(fault)?;
+    let mut connection = Connection::open_with_flags(&file, flags).map_err(fault)?;
     configure(&connection).map_err(fault)?;
+    if let Err(error) = look(&connection)
+        && error.sqlite_error_code() == Some(ErrorCode::CannotOpen)
+        && let Some(uri) = whole_by_itself(&file)
+    {
+        connection = Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI).map_err(fault)?;
+    }
     match version(&connection, &file)? {
         found if found > KNOWN => Err(OpenError::NewerSchema { file, found, known: KNOWN }),
         found if found < KNOWN => Err(OpenError::OlderSchema { file, found, known: KNOWN }),
         _ => Ok(connection),
     }
+}
+
+/// How to open a file beside which SQLite may not write, as in a backup that is mounted read-only: nobody changes it. None: a log
+/// belongs to it, which cannot be read without writing.
+fn whole_by_itself(file: &Path) -> Option<String> {
+    let log = file.with_extension("db-wal");
+    if std::fs::metadata(log).is_ok_and(|log| log.len() > 0) {
+        return None;
+    }
+    let path = std::path::absolute(file)
+        .ok()?
+        .to_str()?
+        .replace('%', "%25")
+        .replace('?', "%3f")
+        .replace('#', "%23");
+    Some(format!("file:{path}?immutable=1"))
 }
 
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
@@ -80,14 +107,19 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
 
 /// The file's version; also the first look into it, which finds what is no database.
 fn version(connection: &Connection, file: &Path) -> Result<u32, OpenError> {
-    let fault = |error: rusqlite::Error| OpenError::from_sqlite(file, &error);
-    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(fault)?;
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(fault)?;
+    let (version, tables) = look(connection).map_err(|error| OpenError::from_sqlite(file, &error))?;
     let foreign = || OpenError::Corrupt { file: file.to_owned(), reason: "its tables are not tripline's".to_owned() };
     if (version == 0) != (tables == 0) {
         return Err(foreign());
     }
     u32::try_from(version).map_err(|_| foreign())
+}
+
+/// `user_version`, and the number of tables and what else a schema has.
+fn look(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
+    let version = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let tables = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok((version, tables))
 }
 
 fn migrate(connection: &mut Connection, found: u32) -> rusqlite::Result<()> {

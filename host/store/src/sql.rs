@@ -26,6 +26,7 @@ pub(crate) fn unreadable(column: &'static str, reason: impl ToString) -> rusqlit
 pub(crate) fn store_error(error: &rusqlite::Error) -> StoreError {
     let remedy = match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => ": free space under `data_dir`; the batch is tried again",
+        Some(ErrorCode::SystemIoFailure) => ": is the disk of `data_dir` full, or does it fail? The batch is tried again",
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => ": another program holds a lock on tripline.db; end its transaction",
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => ": stop the host and restore `data_dir` from a backup",
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => ": make `data_dir` writable for this user",

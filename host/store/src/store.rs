@@ -63,7 +63,7 @@ impl SqliteStore {
 
         let (writer, requests) = mpsc::channel(QUEUE_MAX);
         let (accepted, mails) = watch::channel(0);
-        let service = Writer { ledger, requests, signals, mails: accepted, _lock: lock };
+        let service = Writer { ledger, requests, signals, mails: accepted, failing: false, _lock: lock };
         threads.start("store", move || service.run()).map_err(fault)?;
         let readers = Arc::new(Readers { threads: readers, turn: AtomicUsize::new(0) });
         Ok((Self { writer, readers, mails }, threads))

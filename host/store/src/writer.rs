@@ -32,6 +32,8 @@ pub(crate) struct Writer {
     pub(crate) signals: Arc<dyn Signals>,
     /// Counts the mails accepted.
     pub(crate) mails: watch::Sender<u64>,
+    /// The last transaction failed.
+    pub(crate) failing: bool,
     pub(crate) _lock: DirectoryLock,
 }
 
@@ -59,7 +61,8 @@ impl Writer {
             if self.write(first)
                 && let Err(error) = self.ledger.purge()
             {
-                self.signals.emit(Signal::CommitFailed { reason: &store_error(&error).0 });
+                // No commit failed: what has expired stays, and is removed another time.
+                tracing::warn!(target: "tripline::store", error = %store_error(&error), "what has expired could not be removed yet");
             }
         }
         // Before the lock is given up.
@@ -87,7 +90,9 @@ impl Writer {
         }
         match result {
             Ok(mails) => {
-                if group.commits > 0 {
+                // After a failure, whatever is written says that the store works again.
+                if group.commits > 0 || std::mem::take(&mut self.failing) {
+                    self.failing = false;
                     self.signals.emit(Signal::Committed { took: began.elapsed(), batches: group.commits });
                 }
                 for (mailer, mails) in &mails {
@@ -109,6 +114,7 @@ impl Writer {
 
     /// Answers the group, and whoever waits: a transaction that could not begin makes them all wait as long.
     fn fail(&mut self, group: Group, unapplied: Option<Request>, reason: &str) {
+        self.failing = true;
         self.signals.emit(Signal::CommitFailed { reason });
         let waiting = unapplied.into_iter().chain(std::iter::from_fn(|| self.requests.try_recv().ok()));
         // All of them before the first hears of it: what comes after that is another try.

@@ -64,6 +64,8 @@ impl Call<'_> {
 
     fn answered(&self, status: u16, code: Option<&str>, said: Option<&str>) -> ReadError {
         let code = code.map(bare_code);
+        // One line: behind it, a refused signature's answer repeats what was signed, the session's token among it.
+        let said = said.map(|said| said.lines().next().unwrap_or_default().trim_end_matches('.'));
         let reason = match (code, said) {
             (Some(code), Some(said)) => format!("{code}: {said}"),
             (Some(code), None) => code.to_owned(),
@@ -75,7 +77,7 @@ impl Call<'_> {
             Meaning::Trimmed => ReadError::Trimmed(text),
             Meaning::Gone => ReadError::Gone(text),
             Meaning::Throttled => ReadError::Throttled(text),
-            Meaning::Refused => ReadError::Refused(text),
+            Meaning::Refused => ReadError::Refused(format!("{text}; {}", remedy(code))),
             Meaning::Unavailable => ReadError::Unavailable(text),
         }
     }
@@ -84,7 +86,10 @@ impl Call<'_> {
     fn not_sent(&self, error: &(dyn Error + 'static)) -> ReadError {
         match causes(error).find_map(|cause| cause.downcast_ref::<CredentialsError>()) {
             Some(CredentialsError::ProviderTimedOut(_)) => self.unavailable("the credentials did not arrive in time"),
-            Some(credentials) => ReadError::Refused(self.message(format_args!("no credentials: {}", root_cause(credentials)))),
+            Some(credentials) => ReadError::Refused(self.message(format_args!(
+                "no credentials: {}; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or `profile` or `role_arn`",
+                root_cause(credentials)
+            ))),
             None => self.unavailable(root_cause(error)),
         }
     }
@@ -139,6 +144,20 @@ fn meaning(status: u16, code: Option<&str>) -> Meaning {
         _ if code.starts_with("Throttl") => Meaning::Throttled,
         _ if code.starts_with("AccessDenied") || code.starts_with("ExpiredToken") => Meaning::Refused,
         _ => Meaning::Unavailable,
+    }
+}
+
+/// What to do about a refusal.
+fn remedy(code: Option<&str>) -> &'static str {
+    match code.unwrap_or_default() {
+        code if code.starts_with("ExpiredToken") => "renew the credentials",
+        "RequestExpired" | "RequestTimeTooSkewed" => "set this machine's clock",
+        "OptInRequired" | "SubscriptionRequiredException" => "enable the region for this account",
+        code if code.starts_with("AccessDenied") || code == "NotAuthorized" => {
+            "allow these credentials dynamodb:ListStreams, DescribeStream, GetShardIterator and GetRecords on the table's streams, \
+             and dynamodb:DescribeTable on the table"
+        }
+        _ => "correct the credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, `profile` or `role_arn`",
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinSet, block_in_place};
 use tripline::workload::{Tables, Traffic};
 
-use crate::harness::{Host, PATIENCE, Place};
+use crate::harness::{Host, PATIENCE, Place, tripline};
 use crate::history::{History, shown};
 use crate::mails::MailTrial;
 use crate::model::{Committed, Expected, PICKY_ATTEMPTS};
@@ -107,7 +107,7 @@ impl Trial {
         writing.spawn(write(traffic, self.place.tables.clone(), round.clone(), (progress, may_go_on)));
 
         reach(&mut written, round.start_at).await;
-        let host = Host::spawn(&self.place.config_file(), &[]);
+        let host = Host::spawn(tripline(), &self.place.config_file());
         let ended = self.end(host, round, (go_on, &mut written)).await;
         let at_end = *written.borrow();
         let in_flight = self.look(run, &ended).await;
@@ -213,7 +213,7 @@ impl Trial {
         let sound = self.next_version();
         rename_over(&self.plugin_file(), &sound);
         self.mails.begin_run(&self.place);
-        let mut host = Host::spawn(&self.place.config_file(), &[]);
+        let mut host = Host::spawn(tripline(), &self.place.config_file());
         block_in_place(|| host.wait_until_running());
         self.history.catch_up().await;
         let written = self.traffic.as_ref().unwrap().written();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::harness::{Host, Place, Server};
+use crate::harness::{Host, Place, Server, tripline};
 use crate::mails::MailTrial;
 use crate::ministack::ministack;
 
@@ -112,7 +112,7 @@ async fn a_second_signal_ends_it_at_once_with_an_error() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_while_it_starts_ends_it() {
     let place = Place::embedded().await;
-    let mut host = Host::spawn(&place.config_file(), &[]);
+    let mut host = Host::spawn(tripline(), &place.config_file());
     // Made after signals are listened for, and before plugins are compiled.
     let token = place.data_dir().join("token");
     while !token.exists() {

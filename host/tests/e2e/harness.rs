@@ -126,12 +126,19 @@ pub(crate) struct Host {
 impl Host {
     /// Returns once it says that it runs.
     pub(crate) fn start(config: &Path) -> Self {
-        Self::start_with(config, &[])
+        Self::start_in(tripline(), config)
     }
 
     /// The same with `environment` beside the test's own.
     pub(crate) fn start_with(config: &Path, environment: &[(String, String)]) -> Self {
-        let mut host = Self::spawn(config, environment);
+        let mut command = tripline();
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        Self::start_in(command, config)
+    }
+
+    /// The same with `command`: the binary, in whatever surroundings; its arguments are put behind.
+    pub(crate) fn start_in(command: Command, config: &Path) -> Self {
+        let mut host = Self::spawn(command, config);
         host.wait_until_running();
         host
     }
@@ -143,9 +150,8 @@ impl Host {
     }
 
     /// Returns at once: it may not run yet, nor ever.
-    pub(crate) fn spawn(config: &Path, environment: &[(String, String)]) -> Self {
-        let mut child = tripline()
-            .envs(environment.iter().map(|(name, value)| (name, value)))
+    pub(crate) fn spawn(mut command: Command, config: &Path) -> Self {
+        let mut child = command
             .args(["run", "--log-format", "json", "-c"])
             .arg(config)
             .stdout(Stdio::null())
@@ -165,15 +171,20 @@ impl Host {
 
     /// The next log line with this message.
     pub(crate) fn wait_for_log(&self, message: &str) -> serde_json::Value {
+        self.wait_for_event(message, |event| event["message"].as_str() == Some(message))
+    }
+
+    /// The next log line that is wanted; `what` it is, for the word of a failure.
+    pub(crate) fn wait_for_event(&self, what: &str, mut wanted: impl FnMut(&serde_json::Value) -> bool) -> serde_json::Value {
         let deadline = Instant::now() + PATIENCE;
         let mut seen = Vec::new();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let Ok(line) = self.log.recv_timeout(left) else {
-                panic!("the host never logged `{message}`; it said:\n{}", seen.join("\n"));
+                panic!("the host never logged `{what}`; it said:\n{}", seen.join("\n"));
             };
             if let Ok(event) = serde_json::from_str::<serde_json::Value>(&line)
-                && event["message"].as_str() == Some(message)
+                && wanted(&event)
             {
                 return event;
             }

@@ -5,6 +5,7 @@
 mod command_line;
 mod credentials;
 mod drain;
+mod faults;
 mod harness;
 mod kill;
 mod mail;
@@ -15,8 +16,10 @@ mod mails;
 mod ministack;
 #[allow(dead_code, reason = "tests/crash uses all of it")]
 mod model;
+#[allow(dead_code, reason = "tests/crash uses all of it")]
 mod plugin_file;
 mod prometheus;
 mod reload;
+mod replace;
 mod streams;
 mod views;

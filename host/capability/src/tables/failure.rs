@@ -128,13 +128,15 @@ fn shown<E>(error: &SdkError<E, HttpResponse>) -> String
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
+    // One line: behind it, a refused signature's answer repeats what was signed, the session's token among it.
+    let line = |message: &'_ str| message.lines().next().unwrap_or_default().to_owned();
     match error.as_service_error() {
-        Some(service) => match (service.code(), service.message()) {
+        Some(service) => match (service.code(), service.message().map(line)) {
             (Some(code), Some(message)) => format!("{code}: {message}"),
             (Some(code), None) => code.to_owned(),
             (None, message) => {
                 let status = error.raw_response().map_or(0, |response| response.status().as_u16());
-                format!("HTTP status {status}: {}", message.unwrap_or("no DynamoDB error in the answer"))
+                format!("HTTP status {status}: {}", message.as_deref().unwrap_or("no DynamoDB error in the answer"))
             }
         },
         None => chain(error),

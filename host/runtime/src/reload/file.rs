@@ -1,13 +1,16 @@
 //! Watches one plugin's file for the triggers that use it.
 //!
 //! Always holds: what serves is never taken away; a new version serves all of the file's triggers or none; one bad content
-//! is told once; nothing is missed, since a slow poll stands behind the watch.
+//! is told once; what may be half written is not told before it has stood still; nothing is missed, since a slow poll stands
+//! behind the watch.
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tripline_core::delivery::Origin;
 use tripline_core::name::PluginVersion;
@@ -19,8 +22,19 @@ use super::source;
 use super::stamp::Stamp;
 use crate::context::TriggerContext;
 use crate::engine::Engine;
-use crate::load::{LoadError, version_of};
-use crate::plugin::Plugin;
+use crate::load::{LoadError, is_unfinished, version_of};
+use crate::plugin::{Plugin, ProbeError};
+
+/// What stands behind the watch, which may miss things on network file systems.
+const POLL: Duration = Duration::from_secs(2);
+/// The file changed while it was read: look again.
+const AGAIN: Duration = Duration::from_millis(100);
+/// A file that is gone, empty or cut off is most often about to be whole. What stands so for this long is told.
+const UNFINISHED_MAX: Duration = Duration::from_secs(3);
+/// After a probe that may pass later; twice as long after each that failed.
+const PROBE_AGAIN: Duration = Duration::from_secs(1);
+/// Probes of one version, with waits of two minutes in all between them. Then it waits for its file to be touched.
+const PROBES_MAX: u32 = 8;
 
 /// One trigger that runs the file's plugin.
 #[derive(Clone, Debug)]
@@ -40,8 +54,19 @@ pub struct PluginFile {
     serving: PluginVersion,
     /// Of the content looked at last.
     seen: Option<Stamp>,
+    /// What looks unfinished (none: the file is gone), and since when it stands so.
+    doubt: Option<(Option<Stamp>, Instant)>,
+    /// A version that may serve once its probe passes.
+    waiting: Option<Waiting>,
     /// What was refused last: the content, or none where there was none to read, and why.
     refused: Option<(Option<PluginVersion>, String)>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    plugin: Plugin,
+    probes: u32,
+    due: Instant,
 }
 
 impl PluginFile {
@@ -49,20 +74,20 @@ impl PluginFile {
     pub fn new(path: PathBuf, serving: &Plugin, uses: Vec<PluginUse>, signals: Arc<dyn Signals>) -> Self {
         let name = path.display().to_string();
         let (engine, serving) = (serving.engine().clone(), serving.version().clone());
-        Self { engine, path, name, uses, signals, serving, seen: None, refused: None }
+        Self { engine, path, name, uses, signals, serving, seen: None, doubt: None, waiting: None, refused: None }
     }
 
     /// Until `stop`. Holds up no batch: versions are compiled on blocking threads and probed in instances of their own.
     pub async fn run(mut self, stop: CancellationToken) {
-        let mut bell = Bell::new(&self.path);
+        let mut bell = Bell::new();
         // The file may have changed since it was loaded.
         let mut look = Look::Poll;
         loop {
             // First watch, then look: what is written in between rings.
             bell.follow(&self.path);
             let looked = async {
-                self.look(look, &bell).await;
-                bell.next().await
+                let within = self.look(look, Instant::now()).await;
+                bell.next(within).await
             };
             look = tokio::select! {
                 () = stop.cancelled() => return,
@@ -71,53 +96,92 @@ impl PluginFile {
         }
     }
 
-    async fn look(&mut self, look: Look, bell: &Bell) {
+    /// Returns how long to wait for a ring before the next look.
+    async fn look(&mut self, look: Look, now: Instant) -> Duration {
         let stamp = match Stamp::of(&self.path).await {
             Ok(stamp) => stamp,
-            Err(error) => return self.unreadable(error.into()),
+            Err(error) => return self.unreadable(error.into(), now),
         };
         if look == Look::Poll && self.seen == Some(stamp) {
-            return;
+            return self.probe_again(now).await;
         }
         let bytes = match source::read(&self.path).await {
             Ok(bytes) => bytes,
-            Err(error) => return self.unreadable(error),
+            Err(error) => return self.unreadable(error, now),
         };
         if Stamp::of(&self.path).await.ok() != Some(stamp) {
-            return bell.ring();
+            return AGAIN;
         }
-        // Just truncated, it seems, and about to be written. If not, the poll finds it as it is.
-        if bytes.is_empty() && look == Look::Closely {
-            self.seen = None;
-            return;
+        if is_unfinished(&bytes)
+            && let Some(left) = self.doubted(Some(stamp), now)
+        {
+            return left;
         }
+        self.doubt = None;
         self.seen = Some(stamp);
-        self.consider(bytes).await;
+        self.waiting = None;
+        self.consider(bytes, now).await
     }
 
-    async fn consider(&mut self, bytes: Bytes) {
+    /// How much longer to wait before it is told; none: it stood so for long enough.
+    fn doubted(&mut self, stamp: Option<Stamp>, now: Instant) -> Option<Duration> {
+        let since = match self.doubt {
+            Some((held, since)) if held == stamp => since,
+            _ => now,
+        };
+        self.doubt = Some((stamp, since));
+        let left = UNFINISHED_MAX.saturating_sub(now.duration_since(since));
+        (!left.is_zero()).then(|| left.min(POLL))
+    }
+
+    async fn consider(&mut self, bytes: Bytes, now: Instant) -> Duration {
         let hashed = bytes.clone();
         let Ok(version) = tokio::task::spawn_blocking(move || version_of(&hashed)).await else {
             // The runtime is shutting down.
-            return;
+            return POLL;
         };
         if version == self.serving {
             self.refused = None;
-            return;
+            return POLL;
         }
-        match self.try_version(bytes).await {
-            Ok(plugin) => self.serve(&plugin),
-            Err(reason) => self.refuse(Some(version), reason),
+        match self.engine.load(bytes).await {
+            Ok(plugin) => self.try_version(plugin, 1, now).await,
+            Err(error) => {
+                self.refuse(Some(version), error.to_string());
+                POLL
+            }
         }
     }
 
-    async fn try_version(&self, bytes: Bytes) -> Result<Plugin, String> {
-        let plugin = self.engine.load(bytes).await.map_err(|error| error.to_string())?;
+    async fn probe_again(&mut self, now: Instant) -> Duration {
+        match self.waiting.take_if(|waiting| waiting.due <= now) {
+            Some(Waiting { plugin, probes, .. }) => self.try_version(plugin, probes + 1, now).await,
+            None => self.waiting.as_ref().map_or(POLL, |waiting| waiting.due.duration_since(now).min(POLL)),
+        }
+    }
+
+    /// Serves it, or says why not. `probes`: which one this is.
+    async fn try_version(&mut self, plugin: Plugin, probes: u32, now: Instant) -> Duration {
+        match self.probe(&plugin).await {
+            Ok(()) => self.serve(&plugin),
+            Err((trigger, error)) => {
+                self.refuse(Some(plugin.version().clone()), format!("its probe for trigger `{trigger}` failed: {error}"));
+                if error.may_pass && probes < PROBES_MAX {
+                    let pause = PROBE_AGAIN.saturating_mul(1 << (probes - 1));
+                    self.waiting = Some(Waiting { plugin, probes, due: now + pause });
+                    return pause.min(POLL);
+                }
+            }
+        }
+        POLL
+    }
+
+    async fn probe(&self, plugin: &Plugin) -> Result<(), (String, ProbeError)> {
         for used in &self.uses {
             let probed = plugin.probe(&used.origin, &used.context).await;
-            probed.map_err(|reason| format!("its probe for trigger `{}` failed: {reason}", used.context.trigger))?;
+            probed.map_err(|error| (used.context.trigger.to_string(), error))?;
         }
-        Ok(plugin)
+        Ok(())
     }
 
     fn serve(&mut self, plugin: &Plugin) {
@@ -131,13 +195,20 @@ impl PluginFile {
         }
     }
 
-    fn unreadable(&mut self, error: LoadError) {
+    fn unreadable(&mut self, error: LoadError, now: Instant) -> Duration {
         self.seen = None;
+        self.waiting = None;
+        if let Some(left) = self.doubted(None, now) {
+            return left;
+        }
         let reason = match error {
-            LoadError::Unreadable(error) if error.kind() == ErrorKind::NotFound => "the file is gone".to_owned(),
+            LoadError::Unreadable(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                "the file is gone: put it back, or a new version in its place".to_owned()
+            }
             error => error.to_string(),
         };
         self.refuse(None, reason);
+        POLL
     }
 
     fn refuse(&mut self, version: Option<PluginVersion>, reason: String) {

@@ -8,6 +8,7 @@ mod file;
 mod slot;
 mod source;
 mod stamp;
+mod way;
 
 pub use file::{PluginFile, PluginUse};
 pub use slot::Slot;

@@ -128,7 +128,9 @@ fn refusals() {
     );
     check(
         Answer::new(403, "<html>Forbidden</html>"),
-        expect!["Refused: GetRecords for table `orders` in eu-west-1 at ENDPOINT: HTTP status 403 without an error code"],
+        expect![
+            "Refused: GetRecords for table `orders` in eu-west-1 at ENDPOINT: HTTP status 403 without an error code; correct the credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, `profile` or `role_arn`"
+        ],
     );
 }
 
@@ -239,15 +241,30 @@ fn failing(error: impl Fn() -> CredentialsError + Send + Sync + 'static) -> SdkC
 fn no_credentials() {
     check_credentials(
         &SdkConfig::builder().build(),
-        expect!["Refused: GetRecords for table `orders` in eu-west-1 at ENDPOINT: no credentials: the host has configured none"],
+        expect![
+            "Refused: GetRecords for table `orders` in eu-west-1 at ENDPOINT: no credentials: the host has configured none; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or `profile` or `role_arn`"
+        ],
     );
     check_credentials(
         &failing(|| CredentialsError::not_loaded("no profile `shop`")),
-        expect!["Refused: GetRecords for table `orders` in eu-west-1 at ENDPOINT: no credentials: no profile `shop`"],
+        expect![
+            "Refused: GetRecords for table `orders` in eu-west-1 at ENDPOINT: no credentials: no profile `shop`; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or `profile` or `role_arn`"
+        ],
     );
     check_credentials(
         &failing(|| CredentialsError::provider_timed_out(Duration::from_secs(5))),
         expect!["Unavailable: GetRecords for table `orders` in eu-west-1 at ENDPOINT: the credentials did not arrive in time"],
+    );
+}
+
+#[test]
+fn what_was_signed_is_not_repeated() {
+    let body = r#"{"__type":"InvalidSignatureException","message":"It does not match.\n\nThe Canonical String was\nx-amz-security-token:hunter2"}"#;
+    check(
+        Answer::new(400, body),
+        expect![
+            "Refused: GetRecords for table `orders` in eu-west-1 at ENDPOINT: InvalidSignatureException: It does not match; correct the credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, `profile` or `role_arn`"
+        ],
     );
 }
 
@@ -262,8 +279,9 @@ fn every_operation_names_itself() {
     let shards = block_on(source.shards(&stream)).unwrap_err();
     let iterator = block_on(source.iterator(&stream, &shard, &Position::TrimHorizon)).unwrap_err();
     for (error, operation) in [(found, "ListStreams"), (shards, "DescribeStream"), (iterator, "GetShardIterator")] {
-        let expected = format!("Refused: {operation} for table `orders` in eu-west-1 at ENDPOINT: AccessDeniedException: said AWS");
-        assert_eq!(render(&error, &endpoint), expected);
+        let expected = format!("Refused: {operation} for table `orders` in eu-west-1 at ENDPOINT: AccessDeniedException: said AWS; allow ");
+        let rendered = render(&error, &endpoint);
+        assert!(rendered.starts_with(&expected) && rendered.contains("GetRecords on the table's streams"), "{rendered}");
     }
 }
 

@@ -31,7 +31,9 @@ impl Signals for Told {
 struct Desk {
     _directory: tempfile::TempDir,
     file: PluginFile,
-    bell: Bell,
+    now: Instant,
+    /// What the last look asked for.
+    again: Duration,
     told: Arc<Told>,
     slot: Slot,
 }
@@ -61,9 +63,8 @@ impl Desk {
             view: View::of(ViewType::KeysOnly),
         });
         let uses = vec![PluginUse { slot: slot.clone(), origin, context }];
-        let bell = Bell::new(&path);
         let file = PluginFile::new(path, &plugin, uses, told.clone());
-        Self { _directory: directory, file, bell, told, slot }
+        Self { _directory: directory, file, now: Instant::now(), again: POLL, told, slot }
     }
 
     fn write(&self, bytes: &[u8]) {
@@ -72,8 +73,28 @@ impl Desk {
 
     /// What a look at the file tells.
     async fn look(&mut self, look: Look) -> Vec<String> {
-        self.file.look(look, &self.bell).await;
+        self.again = self.file.look(look, self.now).await;
         std::mem::take(&mut *self.told.0.lock().unwrap())
+    }
+
+    /// What the fixture does from now on.
+    fn mode(&mut self, mode: &str) {
+        self.file.uses[0].context.settings = Arc::new([("mode".to_owned(), mode.to_owned())].into());
+    }
+
+    /// As long as the look asked for.
+    fn pass(&mut self) {
+        self.now += self.again;
+    }
+
+    /// What is told until something is, or until so long after now.
+    async fn told_within(&mut self, seconds: u64) -> (u64, Vec<String>) {
+        let (began, mut told) = (self.now, Vec::new());
+        while told.is_empty() && self.now - began < Duration::from_secs(seconds) {
+            self.pass();
+            told = self.look(Look::Poll).await;
+        }
+        ((self.now - began).as_secs(), told)
     }
 }
 
@@ -125,22 +146,94 @@ async fn one_bad_content_is_told_once() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_gone_is_told_once() {
+async fn a_file_that_is_gone_is_told_once_it_stays_away() {
     let mut desk = Desk::new().await;
     fs::remove_file(&desk.file.path).unwrap();
-    let told = desk.look(Look::Closely).await;
-    assert!(told.len() == 1 && told[0].contains("the file is gone"), "{told:?}");
-    assert_eq!(desk.look(Look::Poll).await, NOTHING);
+    assert_eq!(desk.look(Look::Closely).await, NOTHING);
+    let (seconds, told) = desk.told_within(60).await;
+    assert!(seconds == 3 && told.len() == 1 && told[0].contains("the file is gone"), "{seconds} {told:?}");
+    assert_eq!(desk.told_within(60).await.1, NOTHING);
     desk.write(tripline_bundled::FIXTURE);
     assert_eq!(desk.look(Look::Closely).await, NOTHING);
+    // Gone for a moment, as editors do it.
+    fs::remove_file(&desk.file.path).unwrap();
+    assert_eq!(desk.look(Look::Closely).await, NOTHING);
+    desk.pass();
+    desk.write(&another());
+    assert_eq!(desk.look(Look::Closely).await, [format!("serves {}", version_of(&another()).short())]);
+    assert_eq!(desk.told_within(60).await.1, NOTHING);
 }
 
 #[tokio::test]
-async fn an_empty_file_is_about_to_be_written_until_the_poll_finds_it_so() {
+async fn what_looks_unfinished_is_told_once_it_stands_still() {
+    let whole = another();
+    for (unfinished, reason) in
+        [(&b""[..], "not WebAssembly"), (&[0; 4096], "not WebAssembly"), (&whole[..whole.len() / 2], "still being written?")]
+    {
+        let mut desk = Desk::new().await;
+        desk.write(unfinished);
+        assert_eq!(desk.look(Look::Closely).await, NOTHING);
+        desk.now += Duration::from_secs(2);
+        assert_eq!(desk.look(Look::Closely).await, NOTHING, "the same, {reason}");
+        let (seconds, told) = desk.told_within(60).await;
+        assert!(seconds == 1 && told.len() == 1 && told[0].contains(reason), "{seconds} {told:?}");
+        assert_eq!(desk.told_within(60).await.1, NOTHING);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_grows_slowly_is_told_when_it_is_whole() {
     let mut desk = Desk::new().await;
-    desk.write(b"");
+    let whole = another();
+    let len = whole.len();
+    for end in [0, 1, 7, 9, len / 3, len / 2, len - 1] {
+        desk.write(&whole[..end]);
+        assert_eq!(desk.look(Look::Closely).await, NOTHING, "{end} of {len} bytes");
+        desk.now += UNFINISHED_MAX;
+    }
+    desk.write(&whole);
+    assert_eq!(desk.look(Look::Closely).await, [format!("serves {}", version_of(&whole).short())]);
+}
+
+#[tokio::test]
+async fn a_probe_that_may_pass_later_is_made_again() {
+    let mut desk = Desk::new().await;
+    desk.mode("probe-retry");
+    desk.write(&another());
+    let told = desk.look(Look::Closely).await;
+    assert!(told.len() == 1 && told[0].contains("for now"), "{told:?}");
+    assert_eq!(desk.again, PROBE_AGAIN);
+    desk.pass();
+    assert_eq!(desk.look(Look::Poll).await, NOTHING, "the same reason is told once");
+    desk.mode("ok");
+    let (seconds, told) = desk.told_within(60).await;
+    assert_eq!((seconds, told), (2, vec![format!("serves {}", version_of(&another()).short())]));
+}
+
+#[tokio::test]
+async fn a_probe_that_never_passes_is_made_so_often_and_no_more() {
+    let mut desk = Desk::new().await;
+    desk.mode("probe-retry");
+    desk.write(&another());
+    assert_eq!(desk.look(Look::Closely).await.len(), 1);
+    let began = desk.now;
+    while desk.file.waiting.is_some() {
+        desk.pass();
+        assert_eq!(desk.look(Look::Poll).await, NOTHING);
+    }
+    assert_eq!((desk.now - began).as_secs(), (1 << (PROBES_MAX - 1)) - 1);
+    desk.write(b"garbage");
+    assert_eq!(desk.look(Look::Closely).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_version_that_waits_gives_way_to_the_file() {
+    let mut desk = Desk::new().await;
+    desk.mode("probe-retry");
+    desk.write(&another());
+    assert_eq!(desk.look(Look::Closely).await.len(), 1);
+    desk.write(tripline_bundled::FIXTURE);
     assert_eq!(desk.look(Look::Closely).await, NOTHING);
-    let told = desk.look(Look::Poll).await;
-    assert!(told.len() == 1 && told[0].contains("not WebAssembly"), "{told:?}");
-    assert_eq!(desk.look(Look::Poll).await, NOTHING);
+    desk.mode("ok");
+    assert_eq!(desk.told_within(300).await.1, NOTHING);
 }
