@@ -151,13 +151,13 @@ fn answers_of_a_broken_endpoint() {
     check(
         Answer::new(200, r#"{"Records":[{"eventName":"INSERT","#),
         expect![
-            "Unavailable: GetRecords for table `orders` in eu-west-1 at ENDPOINT: not a GetRecords answer: EOF while parsing an object at line 1 column 34"
+            "Unavailable: GetRecords for table `orders` in eu-west-1 at ENDPOINT: record 0 of the page: no string at byte 34"
         ],
     );
     check(
         Answer::json(r#"{"Records":[{"eventName":"INSERT"}]}"#),
         expect![
-            "Unavailable: GetRecords for table `orders` in eu-west-1 at ENDPOINT: record 0 of the page: missing field `dynamodb` at line 1 column 22"
+            "Unavailable: GetRecords for table `orders` in eu-west-1 at ENDPOINT: record 0 of the page: it has no dynamodb"
         ],
     );
     check(

@@ -78,6 +78,6 @@ async fn no_credentials(bench: &Bench) {
     // A profile that nobody has written: the environment's credentials, another account's maybe, are not taken in its stead.
     let profile = [(USERS, "table = \"users\"\nregion = \"eu-west-1\"\nprofile = \"shop\"\n")];
     bench.check(Fault { edits: &profile, env: &env, unset: &[] }, &[Ask::Run], expect![[r#"
-        error: streams.users: ListStreams for table `users` in eu-west-1 at http://127.0.0.1:PORT: no credentials: the credential provider was not enabled; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or `profile` or `role_arn`
+        error: streams.users: ListStreams for table `users` in eu-west-1 at http://127.0.0.1:PORT: no credentials: profile `shop` gives none: the credential provider was not enabled; see that AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE (else those in ~/.aws) have it with keys, a role, SSO or a process, or correct `profile`; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or `profile` or `role_arn`
     "#]]).await;
 }

@@ -90,7 +90,7 @@ async fn a_table_that_is_not_there_or_not_enough() {
         error: streams.users: there is no table `nobody` in eu-west-1 at http://127.0.0.1:PORT; check its name, the region and the account of the credentials
     "#]]).await;
     bench.check_edited(&[("table = \"users\"", "table = \"plain\"")], &[Ask::Run], expect![[r#"
-        error: streams.users: table `plain` in eu-west-1 at http://127.0.0.1:PORT has no stream; enable it: aws dynamodb update-table --table-name plain --stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES --region eu-west-1 --endpoint-url http://127.0.0.1:PORT
+        error: streams.users: table `plain` in eu-west-1 at http://127.0.0.1:PORT has no stream; enable it: tripline streams enable plain --view new-and-old-images --region eu-west-1 --endpoint http://127.0.0.1:PORT
     "#]]).await;
     bench.check_edited(&[("table = \"users\"", "table = \"keys\"")], &[Ask::Run], expect![[r#"
         error: triggers.welcome.view: `new-image` is more than the stream of table `keys` holds, which is `keys-only` (KEYS_ONLY). Set `view = "keys-only"`, or give the table a stream with StreamViewType=NEW_AND_OLD_IMAGES (disable its stream, then enable it with that view)
