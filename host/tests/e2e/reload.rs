@@ -53,8 +53,9 @@ impl Kind {
             Self::Good => version(counter_plugin(), name),
             Self::Garbage => format!("this is no component: {name}").into_bytes(),
             Self::CutOff => {
-                let whole = version(counter_plugin(), name);
-                whole[..whole.len() - name.len()].to_vec()
+                // Behind the name: one bad content is told once, so each is another.
+                let whole = version(&version(counter_plugin(), name), "tail");
+                whole[..whole.len() - 3].to_vec()
             }
             Self::CoreModule => version(b"\0asm\x01\0\0\0", name),
             Self::FailsItsProbe => version(bundled("notification-mailer"), name),

@@ -197,7 +197,10 @@ async fn in_pieces(path: &Path, bytes: &[u8], random: &mut Rng, reopened: bool) 
     let mut file = fs::File::create(path).unwrap();
     let mut rest = bytes;
     while !rest.is_empty() {
-        let (piece, after) = rest.split_at(random.usize(1..=rest.len()).min(bytes.len() / 3 + 1));
+        // None so small that it ends where a component could, but for its last sections: what is closed there is a plugin.
+        let most = rest.len().min(bytes.len() / 3 + 1);
+        let least = most.min(bytes.len() / 12 + 1);
+        let (piece, after) = rest.split_at(random.usize(least..=most));
         file.write_all(piece).unwrap();
         rest = after;
         if reopened {

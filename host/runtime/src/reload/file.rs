@@ -31,6 +31,8 @@ const POLL: Duration = Duration::from_secs(2);
 const AGAIN: Duration = Duration::from_millis(100);
 /// A file that is gone, empty or cut off is most often about to be whole. What stands so for this long is told.
 const UNFINISHED_MAX: Duration = Duration::from_secs(3);
+/// What was seen to grow must stand so for this long when it looks whole: a component is one before its last section is there.
+const GROWN_MAX: Duration = Duration::from_secs(1);
 /// After a probe that may pass later; twice as long after each that failed.
 const PROBE_AGAIN: Duration = Duration::from_secs(1);
 /// Probes of one version, with waits of two minutes in all between them. Then it waits for its file to be touched.
@@ -54,8 +56,10 @@ pub struct PluginFile {
     serving: PluginVersion,
     /// Of the content looked at last.
     seen: Option<Stamp>,
-    /// What looks unfinished (none: the file is gone), and since when it stands so.
+    /// What may not be what it is to become (none: the file is gone), and since when it stands so.
     doubt: Option<(Option<Stamp>, Instant)>,
+    /// It looked unfinished the last time.
+    grows: bool,
     /// A version that may serve once its probe passes.
     waiting: Option<Waiting>,
     /// What was refused last: the content, or none where there was none to read, and why.
@@ -74,7 +78,7 @@ impl PluginFile {
     pub fn new(path: PathBuf, serving: &Plugin, uses: Vec<PluginUse>, signals: Arc<dyn Signals>) -> Self {
         let name = path.display().to_string();
         let (engine, serving) = (serving.engine().clone(), serving.version().clone());
-        Self { engine, path, name, uses, signals, serving, seen: None, doubt: None, waiting: None, refused: None }
+        Self { engine, path, name, uses, signals, serving, seen: None, doubt: None, grows: false, waiting: None, refused: None }
     }
 
     /// Until `stop`. Holds up no batch: versions are compiled on blocking threads and probed in instances of their own.
@@ -112,25 +116,29 @@ impl PluginFile {
         if Stamp::of(&self.path).await.ok() != Some(stamp) {
             return AGAIN;
         }
-        if is_unfinished(&bytes)
-            && let Some(left) = self.doubted(Some(stamp), now)
+        let unfinished = is_unfinished(&bytes);
+        self.grows |= unfinished;
+        let patience = if unfinished { UNFINISHED_MAX } else { GROWN_MAX };
+        if self.grows
+            && let Some(left) = self.doubted(Some(stamp), patience, now)
         {
             return left;
         }
         self.doubt = None;
+        self.grows = false;
         self.seen = Some(stamp);
         self.waiting = None;
         self.consider(bytes, now).await
     }
 
-    /// How much longer to wait before it is told; none: it stood so for long enough.
-    fn doubted(&mut self, stamp: Option<Stamp>, now: Instant) -> Option<Duration> {
+    /// How much longer to wait before it is believed; none: it stood so for long enough.
+    fn doubted(&mut self, stamp: Option<Stamp>, patience: Duration, now: Instant) -> Option<Duration> {
         let since = match self.doubt {
             Some((held, since)) if held == stamp => since,
             _ => now,
         };
         self.doubt = Some((stamp, since));
-        let left = UNFINISHED_MAX.saturating_sub(now.duration_since(since));
+        let left = patience.saturating_sub(now.duration_since(since));
         (!left.is_zero()).then(|| left.min(POLL))
     }
 
@@ -198,7 +206,8 @@ impl PluginFile {
     fn unreadable(&mut self, error: LoadError, now: Instant) -> Duration {
         self.seen = None;
         self.waiting = None;
-        if let Some(left) = self.doubted(None, now) {
+        self.grows = false;
+        if let Some(left) = self.doubted(None, UNFINISHED_MAX, now) {
             return left;
         }
         let reason = match error {

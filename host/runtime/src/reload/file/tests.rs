@@ -191,8 +191,14 @@ async fn a_file_that_grows_slowly_is_told_when_it_is_whole() {
         assert_eq!(desk.look(Look::Closely).await, NOTHING, "{end} of {len} bytes");
         desk.now += UNFINISHED_MAX;
     }
+    // A component is one before its last section is there.
+    desk.write(tripline_bundled::FIXTURE);
+    assert_eq!(desk.look(Look::Closely).await, NOTHING);
+    desk.now += Duration::from_millis(700);
     desk.write(&whole);
-    assert_eq!(desk.look(Look::Closely).await, [format!("serves {}", version_of(&whole).short())]);
+    assert_eq!(desk.look(Look::Closely).await, NOTHING);
+    let (seconds, told) = desk.told_within(60).await;
+    assert_eq!((seconds, told), (1, vec![format!("serves {}", version_of(&whole).short())]));
 }
 
 #[tokio::test]
