@@ -150,15 +150,11 @@ fn answers_of_a_broken_endpoint() {
     );
     check(
         Answer::new(200, r#"{"Records":[{"eventName":"INSERT","#),
-        expect![
-            "Unavailable: GetRecords for table `orders` in eu-west-1 at ENDPOINT: record 0 of the page: no string at byte 34"
-        ],
+        expect!["Unavailable: GetRecords for table `orders` in eu-west-1 at ENDPOINT: record 0 of the page: no string at byte 34"],
     );
     check(
         Answer::json(r#"{"Records":[{"eventName":"INSERT"}]}"#),
-        expect![
-            "Unavailable: GetRecords for table `orders` in eu-west-1 at ENDPOINT: record 0 of the page: it has no dynamodb"
-        ],
+        expect!["Unavailable: GetRecords for table `orders` in eu-west-1 at ENDPOINT: record 0 of the page: it has no dynamodb"],
     );
     check(
         Answer::new(200, b"{\"Records\":[\xff\xfe]}"),
