@@ -159,22 +159,16 @@ impl<'de> Wire<'de> {
 
     fn map<V: Visitor<'de>>(&mut self, visitor: V) -> Parsed<V::Value> {
         self.expect(b'{', "an object")?;
-        let mut entries = Entries { wire: self, begun: false, ended: false };
-        let value = visitor.visit_map(&mut entries)?;
-        if !entries.ended && entries.next()? {
-            return expected("the end of an object");
-        }
-        Ok(value)
+        let mut members = Members { wire: self, close: b'}', begun: false, ended: false };
+        let value = visitor.visit_map(&mut members)?;
+        members.end().map(|()| value)
     }
 
     fn seq<V: Visitor<'de>>(&mut self, visitor: V) -> Parsed<V::Value> {
         self.expect(b'[', "an array")?;
-        let mut elements = Elements { wire: self, begun: false, ended: false };
-        let value = visitor.visit_seq(&mut elements)?;
-        if !elements.ended && elements.next()? {
-            return expected("the end of an array");
-        }
-        Ok(value)
+        let mut members = Members { wire: self, close: b']', begun: false, ended: false };
+        let value = visitor.visit_seq(&mut members)?;
+        members.end().map(|()| value)
     }
 }
 
@@ -238,29 +232,36 @@ impl<'de> Deserializer<'de> for &mut Wire<'de> {
     }
 }
 
-struct Entries<'w, 'de> {
+/// What is between two brackets, one after the other.
+struct Members<'w, 'de> {
     wire: &'w mut Wire<'de>,
+    close: u8,
     begun: bool,
     ended: bool,
 }
 
-impl Entries<'_, '_> {
-    /// Whether another entry follows.
+impl Members<'_, '_> {
+    /// Whether another one follows.
     #[inline]
     fn next(&mut self) -> Parsed<bool> {
-        if self.wire.eat(b'}') {
+        if self.wire.eat(self.close) {
             self.ended = true;
             return Ok(false);
         }
         if self.begun {
-            self.wire.expect(b',', "`,` or `}`")?;
+            self.wire.expect(b',', "`,` or a closing bracket")?;
         }
         self.begun = true;
         Ok(true)
     }
+
+    /// The visitor may have left before the end was seen, but not before it was there.
+    fn end(&mut self) -> Parsed<()> {
+        if !self.ended && self.next()? { expected("a closing bracket") } else { Ok(()) }
+    }
 }
 
-impl<'de> MapAccess<'de> for &mut Entries<'_, 'de> {
+impl<'de> MapAccess<'de> for &mut Members<'_, 'de> {
     type Error = WireError;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Parsed<Option<K::Value>> {
@@ -279,28 +280,7 @@ impl<'de> MapAccess<'de> for &mut Entries<'_, 'de> {
     }
 }
 
-struct Elements<'w, 'de> {
-    wire: &'w mut Wire<'de>,
-    begun: bool,
-    ended: bool,
-}
-
-impl Elements<'_, '_> {
-    /// Whether another element follows.
-    fn next(&mut self) -> Parsed<bool> {
-        if self.wire.eat(b']') {
-            self.ended = true;
-            return Ok(false);
-        }
-        if self.begun {
-            self.wire.expect(b',', "`,` or `]`")?;
-        }
-        self.begun = true;
-        Ok(true)
-    }
-}
-
-impl<'de> SeqAccess<'de> for &mut Elements<'_, 'de> {
+impl<'de> SeqAccess<'de> for &mut Members<'_, 'de> {
     type Error = WireError;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Parsed<Option<S::Value>> {
