@@ -1,7 +1,7 @@
 //! Acts for one shard: does what the state machine names, and tells it what came of it.
 //!
-//! Always holds: every action is answered by one event; a settlement is retried until it is durable, since nothing else may happen to its
-//! lane before.
+//! Always holds: every action is answered by one event; a settlement is retried until it is durable, since no later one of its lane may be
+//! committed before.
 //! Decides nothing: see `tripline_core::shard`.
 
 use std::sync::Arc;
