@@ -16,7 +16,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("tripline-capability", &["tripline-core"]),
     ("tripline-store", &["tripline-core"]),
     ("tripline-admin", &["tripline-core"]),
-    ("tripline-local", &["tripline-core"]),
+    ("tripline-local", &["tripline-core", "tripline-world"]),
+    ("tripline-world", &[]),
     ("tripline-bundled", &[]),
     ("tripline", &["*"]),
     ("tripline-sdk-macros", &[]),
@@ -31,7 +32,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 ];
 
 /// What tests may import besides.
-const TESTS_MAY_IMPORT: [&str; 2] = ["tripline-bundled", "tripline-local"];
+const TESTS_MAY_IMPORT: [&str; 3] = ["tripline-bundled", "tripline-local", "tripline-world"];
 
 /// Core decides and does nothing else: crates that do IO, by name or by the beginning of it.
 const NOT_IN_CORE: [&str; 9] = ["tokio", "aws-", "wasmtime", "rusqlite", "libsqlite3-sys", "hyper", "reqwest", "mio", "tracing"];
