@@ -5,8 +5,11 @@
 //!
 //! Where dynoxide differs from AWS: one shard for ever, iterators that never expire, and ARNs and records whose region is
 //! `dynoxide`, whatever the region's name.
+//!
+//! `scripted` is another thing beside them: an endpoint whose shards split, close, expire and fail as a test asks for.
 
 mod region;
 mod retention;
+pub mod scripted;
 
 pub use region::{LocalError, Region, RegionConfig};

@@ -57,7 +57,7 @@ pub struct TableInfo {
     pub items: usize,
     /// Where the stream is enabled.
     pub view: Option<View>,
-    /// ARN and label: the latest stream while it is readable, enabled or not.
+    /// ARN and label: the latest stream, enabled or not, readable or not.
     pub latest_stream: Option<(Arc<str>, Arc<str>)>,
 }
 

@@ -185,10 +185,9 @@ impl World {
         self.tables.keys().map(|name| &**name)
     }
 
-    pub fn describe_table(&mut self, name: &str, now_ms: u64) -> Result<TableInfo, ApiError> {
-        let now_ms = self.tick(now_ms);
+    pub fn describe_table(&self, name: &str) -> Result<TableInfo, ApiError> {
         let table = self.table(name)?;
-        let latest = table.latest.map(|latest| &self.streams[latest]).filter(|latest| !latest.gone(now_ms));
+        let latest = table.latest.map(|latest| &self.streams[latest]);
         Ok(TableInfo {
             arn: format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}"),
             schema: (*table.schema).clone(),
