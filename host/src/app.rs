@@ -14,8 +14,10 @@ use tokio_util::sync::CancellationToken;
 use tripline_admin::{Admin, BoundAdmin, Component, Health, State, Taps, Telemetry, Token};
 use tripline_capability::mail::{Mailer, Sender};
 use tripline_capability::tables::Target;
+use tripline_core::budget::Budget;
+use tripline_core::feed::Reading;
 use tripline_core::name::StreamName;
-use tripline_core::port::{FindError, Grants, Mailbox, ReadError, StreamInfo, StreamSource, TableTarget};
+use tripline_core::port::{FindError, Grants, Mailbox, ReadError, StoreError, StreamInfo, StreamSource, TableTarget};
 use tripline_core::reader::Pace;
 use tripline_core::signal::{Signal, Signals};
 use tripline_runtime::{Engine, EngineConfig, PluginFile, PluginSource, PluginUse, Slot};
@@ -27,13 +29,16 @@ use crate::cli::host_api::Announced;
 use crate::clock;
 use crate::config::{Config, GrantsConfig, StreamConfig, TriggerConfig, is_loopback};
 use crate::plugins;
-use crate::stream_task::Stream;
+use crate::stream_task::{Stream, Way};
 use crate::supervisor::{Kind, Supervisor};
 use crate::trigger::Trigger;
 
 /// A stream without an answered poll, or a trigger without an acknowledgement, for so long is not ready; longer where a trigger may take
 /// longer over one batch and the wait after it.
 const STALLED_AFTER: Duration = Duration::from_secs(60);
+
+/// What the windows of all shards may hold together; a shard that holds nothing may always take a page.
+const WINDOWS_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 fn stalled_after(config: &Config) -> Duration {
     let slowest = config.triggers.values().map(|trigger| trigger.limits.time_max + trigger.policy.backoff.max).max();
@@ -54,7 +59,7 @@ impl std::error::Error for StartError {}
 
 #[derive(Debug)]
 pub struct App {
-    streams: Vec<(Arc<Stream>, StreamInfo)>,
+    streams: Vec<(Arc<Stream>, Way)>,
     files: Vec<PluginFile>,
     sender: Sender,
     admin: BoundAdmin,
@@ -99,7 +104,7 @@ impl App {
         let files = base.files(config, &triggers, &places.sources);
         base.tell_of_orphans(config);
         let sender = base.sender(places.mailers);
-        let streams = base.streams(config, triggers, places.sources);
+        let streams = set_out(base.streams(config, triggers, places.sources)).await.map_err(|error| one(&error))?;
         Ok(Self { streams, files, sender, admin, announced, store: base.store, threads, drain_max: config.host.drain_max })
     }
 
@@ -111,8 +116,8 @@ impl App {
     /// Until `stop`, then until what was under way has ended.
     pub async fn run(self, stop: CancellationToken) -> Result<()> {
         let mut supervisor = Supervisor::new(stop.clone());
-        for (stream, info) in self.streams {
-            supervisor.spawn(Kind::Stream(stream.name.clone()), stream.run(info, stop.clone()));
+        for (stream, way) in self.streams {
+            supervisor.spawn(Kind::Stream(stream.name.clone()), stream.run(way, stop.clone()));
         }
         for file in self.files {
             let stop = stop.clone();
@@ -264,6 +269,7 @@ impl Base {
             name: config.name.clone(),
             stream: config.stream.clone(),
             view: config.view.clone(),
+            start: config.start,
             policy: config.policy.clone(),
             context: plugins::context(config, grants, self.signals.clone()),
             slot,
@@ -321,6 +327,7 @@ impl Base {
 
     fn streams(&self, config: &Config, triggers: Vec<Arc<Trigger>>, sources: Sources) -> Vec<(Arc<Stream>, StreamInfo)> {
         let mut streams = Vec::new();
+        let budget = Budget::new(WINDOWS_BYTES_MAX);
         for (name, (source, info)) in sources {
             let of_stream: Vec<_> = triggers.iter().filter(|trigger| trigger.stream == name).cloned().collect();
             // `check` has warned of a stream that nobody wants.
@@ -328,6 +335,9 @@ impl Base {
                 continue;
             }
             self.telemetry.health().expect(Component::Stream(name.clone()));
+            for trigger in &of_stream {
+                self.telemetry.follows(&trigger.name, &name);
+            }
             let configured = &config.streams[&name];
             let endpoint = configured.streams_endpoint.as_ref().or(configured.connection.endpoint.as_ref());
             let is_local = endpoint.is_some_and(|endpoint| is_loopback(endpoint));
@@ -335,9 +345,14 @@ impl Base {
                 source,
                 store: Arc::new(self.store.clone()),
                 triggers: of_stream,
+                on_gap: configured.on_gap,
                 signals: self.signals.clone(),
-                pace: if is_local { Pace::unlimited() } else { Pace::aws() },
-                window_bytes_max: configured.window_bytes_max,
+                reading: Reading {
+                    pace: if is_local { Pace::unlimited() } else { Pace::aws() },
+                    window_bytes_max: configured.window_bytes_max,
+                    budget: budget.clone(),
+                    lost: None,
+                },
                 tap: self.taps.of(&name),
                 name,
             };
@@ -354,6 +369,15 @@ fn remedy(error: &FindError) -> &'static str {
         FindError::Read(ReadError::Throttled(_)) => "; start again later",
         _ => "",
     }
+}
+
+/// Every table at once: one that answers slowly takes its seconds, and not each of many.
+async fn set_out(streams: Vec<(Arc<Stream>, StreamInfo)>) -> Result<Vec<(Arc<Stream>, Way)>, StoreError> {
+    let setting_out = streams.into_iter().map(async |(stream, info)| {
+        let way = stream.set_out(&info).await?;
+        Ok((stream, way))
+    });
+    join_all(setting_out).await.into_iter().collect()
 }
 
 fn mailers(config: &Config, faults: &mut Vec<String>) -> Mailers {
@@ -376,7 +400,7 @@ pub async fn source(aws: &Aws, stream: &StreamConfig) -> Option<Source> {
         endpoint: stream.connection.endpoint.clone(),
         streams_endpoint: stream.streams_endpoint.clone(),
     };
-    Some(Source::new(&aws, config))
+    Some(Source::new(&aws, config, clock::shared()))
 }
 
 pub fn no_region(place: &str) -> String {

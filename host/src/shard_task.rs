@@ -10,14 +10,18 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use futures_util::future::FutureExt as _;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tripline_core::backoff::Backoff;
-use tripline_core::delivery::{Batch, Settlement};
+use tripline_core::delivery::{Batch, Lane, Settlement};
+use tripline_core::feed::ReaderId;
+use tripline_core::follower::Finished;
 use tripline_core::name::{ShardId, StreamArn};
 use tripline_core::port::{Commit, Position};
 use tripline_core::shard::{Action, End, Event, ShardConsumer};
 use tripline_core::signal::{PollResult, Signal};
+use tripline_core::time::Timestamp;
 
 use crate::clock;
 use crate::stream_task::Stream;
@@ -31,34 +35,47 @@ pub(crate) struct Shard {
     pub(crate) stream: Arc<Stream>,
     pub(crate) arn: StreamArn,
     pub(crate) id: ShardId,
-    /// In the order of the machine's lanes.
-    pub(crate) triggers: Arc<[Arc<Trigger>]>,
+    /// Who wants to know which trigger has finished the shard.
+    pub(crate) tell: mpsc::Sender<Finished>,
+}
+
+/// One more trigger may read the shard.
+#[derive(Debug)]
+pub(crate) struct Join {
+    pub(crate) trigger: usize,
+    pub(crate) lane: Lane,
 }
 
 impl Shard {
-    /// Runs until the shard's end, or until `stop` and what was under way has ended.
-    pub(crate) async fn run(self, mut consumer: ShardConsumer, stop: CancellationToken) -> Result<End> {
+    /// Runs until all that have joined have finished the shard, or until `stop` and what was under way has ended.
+    pub(crate) async fn run(self, mut consumer: ShardConsumer, joined: &mut mpsc::Receiver<Join>, stop: CancellationToken) -> Result<End> {
         // Plugins of several triggers compute at once, each on whatever thread is free. A single one stays where its changes are in the
         // processor's cache, and gives way at every tick. All else waits for others.
-        let is_shared = self.triggers.len() > 1;
+        let is_shared = self.stream.triggers.len() > 1;
         let mut deliveries = JoinSet::new();
         let mut waits = FuturesUnordered::new();
-        let mut event = Event::Woke;
         let mut draining = false;
+        // All that are there begin together: so they share a reader from the start.
+        while let Ok(Join { trigger, lane }) = joined.try_recv() {
+            consumer.add(trigger, lane);
+        }
+        let mut event = Event::Woke;
         loop {
             for action in consumer.step(clock::now(), event) {
                 match action {
                     Action::End(end) => return Ok(end),
-                    Action::Deliver { lane, batch } if is_shared => drop(deliveries.spawn(self.clone().deliver(lane, batch))),
-                    Action::Deliver { lane, batch } => waits.push(self.clone().deliver(lane, batch).boxed()),
-                    Action::Open(position) => waits.push(self.open(position).boxed()),
-                    Action::Poll(iterator) => waits.push(self.poll(iterator).boxed()),
-                    Action::Commit { lane, settlement } => waits.push(self.commit(lane, *settlement).boxed()),
+                    Action::Finished { trigger, complete_until } => self.finished(trigger, complete_until).await,
+                    Action::Deliver { trigger, batch } if is_shared => drop(deliveries.spawn(self.clone().deliver(trigger, batch))),
+                    Action::Deliver { trigger, batch } => waits.push(self.clone().deliver(trigger, batch).boxed()),
+                    Action::Open { reader, position } => waits.push(self.open(reader, position).boxed()),
+                    Action::Poll { reader, iterator } => waits.push(self.poll(reader, iterator).boxed()),
+                    Action::Commit { trigger, settlement } => waits.push(self.commit(trigger, *settlement).boxed()),
                 }
             }
             event = tokio::select! {
                 Some(ended) = deliveries.join_next() => ended.context("a delivery broke down")?,
                 Some(event) = waits.next() => event,
+                Some(Join { trigger, lane }) = joined.recv() => Event::Joined { trigger, lane: Box::new(lane) },
                 () = wake(&consumer) => Event::Woke,
                 () = stop.cancelled(), if !draining => {
                     draining = true;
@@ -68,43 +85,61 @@ impl Shard {
         }
     }
 
-    async fn open(&self, position: Position) -> Event {
-        Event::Opened(self.stream.source.iterator(&self.arn, &self.id, &position).await)
+    async fn finished(&self, trigger: usize, complete_until: Option<Timestamp>) {
+        let finished = Finished { stream: self.arn.clone(), shard: self.id.clone(), trigger, complete_until };
+        // Refused when the host stops: then nobody begins a child.
+        let _ = self.tell.send(finished).await;
     }
 
-    async fn poll(&self, iterator: Box<str>) -> Event {
-        let begun = Instant::now();
+    /// What the stream's clock shows.
+    fn stream_clock(&self) -> Timestamp {
+        self.stream.source.clock(clock::now())
+    }
+
+    async fn open(&self, reader: ReaderId, position: Position) -> Event {
+        let asked = self.stream_clock();
+        let result = self.stream.source.iterator(&self.arn, &self.id, &position).await;
+        Event::Opened { reader, asked, result }
+    }
+
+    async fn poll(&self, reader: ReaderId, iterator: Box<str>) -> Event {
+        let (asked, begun) = (self.stream_clock(), Instant::now());
         let page = self.stream.source.page(&iterator).await;
         if let Ok(page) = &page {
             let result = if page.changes.is_empty() { PollResult::Empty } else { PollResult::Changes };
-            let (stream, changes, bytes) = (&self.stream.name, page.changes.len(), page.len_bytes);
-            self.stream.signals.emit(Signal::Polled { stream, result, changes, bytes, took: begun.elapsed() });
-            self.stream.tap.publish(&self.arn, &page.changes);
+            let (stream, shard) = (&self.stream.name, &self.id);
+            let (changes, bytes, took) = (page.changes.len(), page.len_bytes, begun.elapsed());
+            self.stream.signals.emit(Signal::Polled { stream, shard, result, changes, bytes, took });
+            // What the other one reads was shown before.
+            if reader == ReaderId::MAIN {
+                self.stream.tap.publish(&self.arn, &page.changes);
+            }
         }
-        Event::Polled(page)
+        Event::Polled { reader, asked, result: page }
     }
 
-    async fn deliver(self, lane: usize, batch: Batch) -> Event {
-        let trigger = &self.triggers[lane];
+    async fn deliver(self, trigger: usize, batch: Batch) -> Event {
+        let named = &self.stream.triggers[trigger];
         let bytes = batch.changes.iter().map(|change| batch.origin.view.len_bytes(change)).sum();
         self.stream
             .signals
-            .emit(Signal::Delivered { trigger: &trigger.name, changes: batch.changes.len(), bytes });
-        let (report, version) = trigger.handle(&batch).await;
-        Event::Reported { lane, report, version }
+            .emit(Signal::Delivered { trigger: &named.name, changes: batch.changes.len(), bytes });
+        let (report, version) = named.handle(&batch).await;
+        Event::Reported { trigger, report, version }
     }
 
-    async fn commit(&self, lane: usize, settlement: Settlement) -> Event {
-        let trigger = &self.triggers[lane];
+    async fn commit(&self, trigger: usize, settlement: Settlement) -> Event {
+        let named = &self.stream.triggers[trigger];
         let mut random = fastrand::Rng::new();
         for failures in 1.. {
             let commit = Commit {
-                trigger: trigger.name.clone(),
+                trigger: named.name.clone(),
                 stream: self.arn.clone(),
                 shard: self.id.clone(),
                 checkpoint: settlement.checkpoint.clone(),
                 mutations: settlement.mutations.clone(),
                 dead_letters: settlement.dead_letters.clone(),
+                gaps: settlement.gaps.clone(),
                 now: clock::now(),
             };
             // The store says why it failed; here it is only tried again.
@@ -113,16 +148,16 @@ impl Shard {
             }
             tokio::time::sleep(COMMIT_BACKOFF.delay(failures, &mut random)).await;
         }
-        self.tell(trigger, &settlement);
-        Event::Committed { lane }
+        self.tell_durable(named, &settlement);
+        Event::Committed { trigger }
     }
 
     /// Says what is now durable.
-    fn tell(&self, trigger: &Trigger, settlement: &Settlement) {
+    fn tell_durable(&self, trigger: &Trigger, settlement: &Settlement) {
         let signals = &self.stream.signals;
         let trigger = &trigger.name;
         if settlement.acknowledged > 0 {
-            signals.emit(Signal::Acknowledged { trigger, changes: settlement.acknowledged });
+            signals.emit(Signal::Acknowledged { trigger, shard: &self.id, changes: settlement.acknowledged });
         }
         for letter in &settlement.dead_letters {
             let (event_id, attempts, reason) = (&*letter.event_id, letter.attempts, &*letter.reason);

@@ -1,34 +1,34 @@
-//! Follows one table's stream: finds it, asks for its shards, runs a task for each that may be read, and goes on with the table's next stream
-//! when this one is over.
+//! Follows one table's streams for all triggers of it: asks what the follower wants to know, and runs a task for each shard that it begins.
 //!
 //! Decides nothing: see `tripline_core::follower`.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use tokio::task::JoinSet;
+use anyhow::Result;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tripline_admin::Tap;
 use tripline_core::backoff::Backoff;
-use tripline_core::checkpoint::Checkpoint;
-use tripline_core::delivery::Lane;
-use tripline_core::follower::{Follower, Pace, Step};
-use tripline_core::name::{ShardId, StreamName, TriggerName};
-use tripline_core::port::{BoxFuture, Position, Store, StreamInfo, StreamSource};
-use tripline_core::reader::{Pace as ReaderPace, Reader};
-use tripline_core::sequence::SequenceNumber;
-use tripline_core::shard::{End, ShardConsumer};
+use tripline_core::feed::Reading;
+use tripline_core::follower::{Begin, Follower, Follows, Pace, Step};
+use tripline_core::gap::{Gap, OnGap};
+use tripline_core::name::{StreamArn, StreamName, TriggerName};
+use tripline_core::port::{BoxFuture, FindError, PinCommit, ReadError, Store, StoreError, StreamInfo, StreamSource};
+use tripline_core::shard_graph::ShardDescription;
 use tripline_core::signal::{Signal, Signals};
-use tripline_core::window::Window;
+use tripline_core::start::Repin;
+use tripline_core::time::Timestamp;
 
 use crate::clock;
-use crate::shard_task::Shard;
+use crate::shards::Shards;
 use crate::trigger::Trigger;
 
-const ASK_BACKOFF: Backoff = Backoff { first: Duration::from_millis(100), max: Duration::from_secs(10) };
+const PIN_BACKOFF: Backoff = Backoff { first: Duration::from_millis(100), max: Duration::from_secs(10) };
+
+/// Ends of lanes that nobody has taken note of yet: then shards wait.
+const FINISHED_MAX: usize = 256;
 
 /// A stream of the config with all that follows it.
 #[derive(Debug)]
@@ -37,200 +37,202 @@ pub struct Stream {
     pub source: Arc<dyn StreamSource>,
     pub store: Arc<dyn Store>,
     pub triggers: Vec<Arc<Trigger>>,
+    pub on_gap: OnGap,
     pub signals: Arc<dyn Signals>,
-    pub pace: ReaderPace,
-    pub window_bytes_max: usize,
+    pub reading: Reading,
     /// For those who watch.
     pub tap: Tap,
 }
 
-/// What is stored of this stream, by shard and trigger.
-type Checkpoints = HashMap<ShardId, HashMap<TriggerName, Checkpoint>>;
+/// A table's streams as they are followed, from the first step on.
+#[derive(Debug)]
+pub struct Way {
+    follower: Follower,
+    /// Found while setting out.
+    begins: Vec<Begin>,
+}
 
-/// The end of one shard's task.
-type Ended = (ShardId, Result<End>);
+/// What came of a call that the follower wanted. `Timestamp`: the stream's clock, when it began.
+enum Answer {
+    Listed(Timestamp, Result<Vec<StreamArn>, FindError>),
+    Inspected(StreamArn, Timestamp, Result<Option<StreamInfo>, ReadError>),
+    Described(StreamArn, Timestamp, Result<Vec<ShardDescription>, ReadError>),
+    Pinned(Vec<Repin>),
+}
 
 impl Stream {
-    /// Follows the table's streams one after the other, from `info` on, until `stop`.
-    pub async fn run(self: Arc<Self>, mut info: StreamInfo, stop: CancellationToken) -> Result<()> {
-        self.finish_older(&info, &stop).await?;
-        while !stop.is_cancelled() {
-            self.signals.emit(Signal::StreamFound { stream: &self.name, arn: &info.arn });
-            match self.follow(&info, &stop).await? {
-                Some(next) => info = next,
-                None => break,
+    /// Makes durable where each trigger begins; `info` is the table's latest stream. What the endpoint does not tell at once is left for `run`.
+    pub async fn set_out(&self, info: &StreamInfo) -> Result<Way, StoreError> {
+        self.tap.holds(info.view);
+        let mut follower = Follower::new(&info.arn, self.follows().await?, Pace::default(), fastrand::u64(..));
+        let mut begins = Vec::new();
+        while !follower.has_set_out() {
+            match follower.next(clock::now()) {
+                Step::Begin(more) => begins.extend(more),
+                Step::TooSmall { trigger, stream } => self.tell_too_small(trigger, &stream),
+                Step::Stop { trigger, gap } => self.tell_gap(trigger, &gap, true),
+                step => match self.call(step) {
+                    Some(call) => self.take(&mut follower, call.await),
+                    None => break,
+                },
             }
         }
-        Ok(())
+        Ok(Way { follower, begins })
     }
 
-    /// Follows one stream until it is over and the table has another, which is returned; none: stopped.
-    pub(crate) async fn follow(self: &Arc<Self>, info: &StreamInfo, stop: &CancellationToken) -> Result<Option<StreamInfo>> {
-        self.tap.holds(info.view);
-        let Some(checkpoints) = self.checkpoints(info, stop).await else { return Ok(None) };
-        let mut follower = Follower::new(Pace::default(), fastrand::u64(..));
-        for (shard, of_shard) in &checkpoints {
-            if self
-                .triggers
-                .iter()
-                .all(|trigger| of_shard.get(&trigger.name).is_some_and(|checkpoint| checkpoint.finished))
-            {
-                follower.finished_before(shard);
-            }
-        }
-        let mut shards = Shards { stream: self.clone(), info, checkpoints, stop, tasks: JoinSet::new() };
+    /// Follows the table's streams until `stop`.
+    pub async fn run(self: Arc<Self>, Way { mut follower, begins }: Way, stop: CancellationToken) -> Result<()> {
+        let (tell, mut finished) = mpsc::channel(FINISHED_MAX);
+        let mut shards = Shards::new(self.clone(), tell, stop.clone());
+        begins.into_iter().for_each(|begin| shards.begin(begin));
+        let mut call: Option<BoxFuture<'_, Answer>> = None;
         loop {
-            let wait = match follower.next(clock::now()) {
-                Step::Describe => {
-                    let answer = tokio::select! {
-                        answer = self.source.shards(&info.arn) => answer,
-                        () = stop.cancelled() => break,
-                    };
-                    if let Err(error) = &answer {
-                        self.signals.emit(Signal::StreamUnavailable { stream: &self.name, reason: &error.to_string() });
-                    }
-                    follower.described(clock::now(), answer.as_deref().map(<[_]>::to_vec));
+            let until = match follower.next(clock::now()) {
+                Step::Begin(begins) => {
+                    begins.into_iter().for_each(|begin| shards.begin(begin));
                     continue;
                 }
-                Step::Start(ready) => {
-                    ready.into_iter().for_each(|shard| shards.start(shard));
+                Step::TooSmall { trigger, stream } => {
+                    self.tell_too_small(trigger, &stream);
                     continue;
                 }
-                Step::Exhausted => {
-                    let next = tokio::select! {
-                        next = self.successor(info) => next,
-                        () = stop.cancelled() => break,
-                    };
-                    if next.is_some() {
-                        return Ok(next);
-                    }
+                Step::Stop { trigger, gap } => {
+                    self.tell_gap(trigger, &gap, true);
                     continue;
                 }
-                Step::WaitUntil(time) => clock::until(time),
-                // Not while this loop awaits each answer itself.
-                Step::Busy => Duration::from_secs(1),
+                Step::WaitUntil(time) => Some(time),
+                Step::Busy => None,
+                step => {
+                    call = self.call(step);
+                    None
+                }
             };
             tokio::select! {
-                Some(ended) = shards.tasks.join_next() => {
-                    self.note_end(&mut follower, ended.context("a shard's task broke down")?)?;
+                answer = answered(&mut call) => {
+                    call = None;
+                    self.take(&mut follower, answer);
                 }
-                () = tokio::time::sleep(wait) => {}
+                Some(end) = finished.recv() => {
+                    follower.finished(clock::now(), &end);
+                }
+                ended = shards.ended() => ended?,
+                () = wait(until) => {}
                 () = stop.cancelled() => break,
             }
         }
-        while let Some(ended) = shards.tasks.join_next().await {
-            ended.context("a shard's task broke down")?.1?;
-        }
-        Ok(None)
+        // Nobody waits for what lanes tell now.
+        finished.close();
+        shards.drain().await
     }
 
-    fn note_end(&self, follower: &mut Follower, (shard, end): Ended) -> Result<()> {
-        if end? == End::Finished {
-            self.signals.emit(Signal::ShardFinished { stream: &self.name, shard: &shard });
-            follower.ended(clock::now(), &shard);
-        }
-        Ok(())
-    }
-
-    /// The shard's machine: one reader from the lowest of the triggers' cursors, and a lane for each trigger.
-    fn consumer(&self, info: &StreamInfo, shard: &ShardId, stored: Option<&HashMap<TriggerName, Checkpoint>>) -> ShardConsumer {
-        let checkpoint = |trigger: &Trigger| stored.and_then(|stored| stored.get(&trigger.name)).cloned().unwrap_or_default();
-        let checkpoints: Vec<Checkpoint> = self.triggers.iter().map(|trigger| checkpoint(trigger)).collect();
-        let reader = Reader::new(lowest(&checkpoints), self.pace, fastrand::u64(..));
-        let window = Window::new(self.window_bytes_max);
-        let mut consumer = ShardConsumer::new(self.name.clone(), shard.clone(), reader, window, self.signals.clone());
-        for (trigger, checkpoint) in self.triggers.iter().zip(checkpoints) {
-            consumer.add_lane(Lane::new(trigger.origin(info), shard.clone(), trigger.policy.clone(), checkpoint, fastrand::u64(..)));
-        }
-        consumer
-    }
-
-    /// The table's next stream, where there is one. One that is over already is read as it is, with whatever view it had; the latest must have what
-    /// every trigger wants.
-    async fn successor(&self, current: &StreamInfo) -> Option<StreamInfo> {
-        match self.find_successor(current).await {
-            Ok(next) => next,
-            Err(reason) => {
-                self.signals.emit(Signal::StreamUnavailable { stream: &self.name, reason: &reason });
-                None
+    /// What is known of each trigger from before.
+    async fn follows(&self) -> Result<Vec<Follows>, StoreError> {
+        let names: Vec<TriggerName> = self.triggers.iter().map(|trigger| trigger.name.clone()).collect();
+        let mut ways = self.store.ways(&names).await?;
+        let follows = self.triggers.iter().map(|trigger| {
+            let at = ways.iter().position(|way| way.trigger == trigger.name);
+            let way = at.map(|at| ways.swap_remove(at));
+            let (pin, checkpoints) = way.map_or((None, Vec::new()), |way| (way.pin, way.checkpoints));
+            Follows {
+                start: trigger.start,
+                view: trigger.view.kind,
+                on_gap: self.on_gap,
+                pin,
+                checkpoints: checkpoints.into_iter().map(|row| (row.stream, row.shard, row.checkpoint)).collect(),
             }
+        });
+        Ok(follows.collect())
+    }
+
+    /// None: the step is no call.
+    fn call(&self, step: Step) -> Option<BoxFuture<'_, Answer>> {
+        let asked = self.source.clock(clock::now());
+        match step {
+            Step::List => Some(Box::pin(async move { Answer::Listed(asked, self.source.streams().await) })),
+            Step::Inspect { stream, latest } => Some(Box::pin(async move {
+                let found = self.source.inspect(&stream, latest).await;
+                Answer::Inspected(stream, asked, found)
+            })),
+            Step::Describe(stream) => Some(Box::pin(async move {
+                let shards = self.source.shards(&stream).await;
+                Answer::Described(stream, asked, shards)
+            })),
+            Step::Pin(repins) => Some(Box::pin(self.pin(repins))),
+            _ => None,
         }
     }
 
-    async fn find_successor(&self, current: &StreamInfo) -> Result<Option<StreamInfo>, String> {
-        let next = self.source.after(&current.arn).await.map_err(|error| error.to_string())?;
-        if next.arn == current.arn {
-            return Ok(None);
-        }
-        match self.triggers.iter().find_map(|trigger| trigger.wants_more_than(&next)) {
-            Some(reason) if self.source.latest().await.is_ok_and(|latest| latest.arn == next.arn) => Err(reason),
-            _ => Ok(Some(next)),
-        }
-    }
-
-    /// None: stopped meanwhile.
-    async fn checkpoints(&self, info: &StreamInfo, stop: &CancellationToken) -> Option<Checkpoints> {
-        let mut checkpoints = Checkpoints::new();
-        for row in self.until_answered(stop, || self.store.checkpoints(&info.arn)).await? {
-            checkpoints.entry(row.shard).or_default().insert(row.trigger, row.checkpoint);
-        }
-        Some(checkpoints)
-    }
-
-    /// Asks again, ever less often, until there is an answer; none: stopped meanwhile.
-    pub(crate) async fn until_answered<'a, T, E: fmt::Display>(
-        &self,
-        stop: &CancellationToken,
-        ask: impl Fn() -> BoxFuture<'a, Result<T, E>>,
-    ) -> Option<T> {
+    /// Tries until it is durable.
+    async fn pin(&self, repins: Vec<Repin>) -> Answer {
+        let now = clock::now();
+        let commit = |repin: &Repin| PinCommit { trigger: self.triggers[repin.trigger].name.clone(), repin: repin.clone(), now };
         let mut random = fastrand::Rng::new();
-        let mut failures = 0;
-        loop {
-            let answer = tokio::select! {
-                answer = ask() => answer,
-                () = stop.cancelled() => return None,
-            };
-            let reason = match answer {
-                Ok(answer) => return Some(answer),
-                Err(error) => error.to_string(),
-            };
-            failures += 1;
-            self.signals.emit(Signal::StreamUnavailable { stream: &self.name, reason: &reason });
-            tokio::select! {
-                () = tokio::time::sleep(ASK_BACKOFF.delay(failures, &mut random)) => {}
-                () = stop.cancelled() => return None,
+        for failures in 1.. {
+            // The store says why it failed; here it is only tried again.
+            if self.store.pin(repins.iter().map(commit).collect()).await.is_ok() {
+                break;
+            }
+            tokio::time::sleep(PIN_BACKOFF.delay(failures, &mut random)).await;
+        }
+        for repin in &repins {
+            if let Some((_, gap)) = &repin.gap {
+                self.tell_gap(repin.trigger, gap, false);
             }
         }
+        Answer::Pinned(repins)
+    }
+
+    fn take(&self, follower: &mut Follower, answer: Answer) {
+        let now = clock::now();
+        match answer {
+            Answer::Listed(asked, result) => {
+                self.tell_failed(result.as_ref().err());
+                follower.listed(now, asked, result.as_ref().map(Clone::clone));
+            }
+            Answer::Inspected(arn, asked, result) => {
+                self.tell_failed(result.as_ref().err());
+                if let Ok(Some(info)) = &result {
+                    self.tap.holds(info.view);
+                    self.signals.emit(Signal::StreamFound { stream: &self.name, arn: &info.arn });
+                }
+                follower.inspected(now, asked, &arn, result.as_ref().map(Clone::clone));
+            }
+            Answer::Described(arn, asked, result) => {
+                self.tell_failed(result.as_ref().err());
+                follower.described(now, asked, &arn, result.as_ref().map(Clone::clone));
+            }
+            Answer::Pinned(repins) => follower.pinned(&repins),
+        }
+    }
+
+    fn tell_failed(&self, error: Option<&impl fmt::Display>) {
+        if let Some(error) = error {
+            self.signals.emit(Signal::StreamUnavailable { stream: &self.name, reason: &error.to_string() });
+        }
+    }
+
+    fn tell_too_small(&self, trigger: usize, stream: &StreamInfo) {
+        if let Some(reason) = self.triggers[trigger].wants_more_than(stream) {
+            self.signals.emit(Signal::StreamUnavailable { stream: &self.name, reason: &reason });
+        }
+    }
+
+    fn tell_gap(&self, trigger: usize, gap: &Gap, stops: bool) {
+        let trigger = &self.triggers[trigger].name;
+        self.signals.emit(Signal::Gap { stream: &self.name, trigger, gap, stops });
     }
 }
 
-/// The tasks of one stream's shards.
-struct Shards<'a> {
-    stream: Arc<Stream>,
-    info: &'a StreamInfo,
-    /// As they were when the stream was found.
-    checkpoints: Checkpoints,
-    stop: &'a CancellationToken,
-    tasks: JoinSet<Ended>,
-}
-
-impl Shards<'_> {
-    fn start(&mut self, shard: ShardId) {
-        let stream = &self.stream;
-        stream.signals.emit(Signal::ShardOpened { stream: &stream.name, shard: &shard });
-        let consumer = stream.consumer(self.info, &shard, self.checkpoints.get(&shard));
-        let task =
-            Shard { stream: stream.clone(), arn: self.info.arn.clone(), id: shard.clone(), triggers: stream.triggers.clone().into() };
-        let stop = self.stop.clone();
-        self.tasks.spawn(async move { (shard, task.run(consumer, stop).await) });
+async fn answered(call: &mut Option<BoxFuture<'_, Answer>>) -> Answer {
+    match call {
+        Some(call) => call.await,
+        None => std::future::pending().await,
     }
 }
 
-/// Where the one reader of all triggers begins: after the lowest watermark of those that are not finished.
-fn lowest(checkpoints: &[Checkpoint]) -> Position {
-    let unfinished = checkpoints.iter().filter(|checkpoint| !checkpoint.finished);
-    let watermarks: Option<Vec<&SequenceNumber>> = unfinished.map(|checkpoint| checkpoint.watermark.as_ref()).collect();
-    watermarks
-        .and_then(|marks| marks.into_iter().min().cloned())
-        .map_or(Position::TrimHorizon, Position::After)
+async fn wait(until: Option<Timestamp>) {
+    match until {
+        Some(time) => tokio::time::sleep(clock::until(time)).await,
+        None => std::future::pending().await,
+    }
 }

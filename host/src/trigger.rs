@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tripline_core::delivery::{Batch, Origin, Policy, Report};
 use tripline_core::name::{PluginVersion, StreamName, TriggerName};
 use tripline_core::port::StreamInfo;
+use tripline_core::start::Start;
 use tripline_core::view::View;
 use tripline_runtime::{Slot, TriggerContext};
 
@@ -13,6 +14,7 @@ pub struct Trigger {
     pub name: TriggerName,
     pub stream: StreamName,
     pub view: View,
+    pub start: Start,
     pub policy: Policy,
     pub context: TriggerContext,
     /// Holds the version that serves now.

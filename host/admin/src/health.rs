@@ -1,20 +1,29 @@
-//! Whether the host does its work: what each component says of itself, and whether streams and triggers get on.
+//! Whether the host does its work: what each component says of itself, and whether every shard gets on.
 //!
-//! Always holds: a component that is expected and has not yet spoken is not ready; a stream that is not polled and a trigger
-//! that acknowledges nothing while changes wait are not ready either, however healthy they call themselves.
+//! Always holds: a component that is expected and has not yet spoken is not ready; nor is one of which a shard makes no progress (`progress`), however
+//! healthy it calls itself, nor a trigger that stopped at a gap. However much is wrong, a bounded part of it is listed, and how much else there is.
 //! Reads no clock of its own and knows nothing of HTTP.
 
-use std::collections::BTreeMap;
+pub(crate) mod progress;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tripline_core::gap::Gap;
 use tripline_core::name::{ShardId, StreamName, TriggerName};
 use tripline_core::signal::{PollResult, Signal};
 use tripline_core::time::Timestamp;
 
+use crate::render_log;
+use progress::{Place, Progress, Stall};
+
 /// Where the time comes from.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// An answer names so many problems, and a look at all shards logs so many changes; of the others, how many they are.
+pub(crate) const LISTED_MAX: usize = 20;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Component {
@@ -44,7 +53,26 @@ pub enum State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     pub component: Component,
+    /// Of a trigger's shard, where it is known.
+    pub stream: Option<StreamName>,
+    /// None: the component as a whole.
+    pub shard: Option<ShardId>,
     pub reason: String,
+}
+
+/// None and none: the host is ready.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Readiness {
+    /// At most `LISTED_MAX`.
+    pub problems: Vec<Problem>,
+    /// Problems that are not listed.
+    pub others: usize,
+}
+
+impl Readiness {
+    pub fn is_ready(&self) -> bool {
+        self.problems.is_empty()
+    }
 }
 
 /// Cheap to share; fed by `set` and, through `Telemetry`, by every signal.
@@ -57,37 +85,30 @@ pub struct Health {
 #[derive(Default)]
 struct Inner {
     components: BTreeMap<Component, State>,
-    streams: BTreeMap<StreamName, Polling>,
-    triggers: BTreeMap<TriggerName, Waiting>,
+    progress: Progress,
+    /// Triggers that stopped at a gap, until the process ends.
+    stopped: BTreeMap<TriggerName, Stopped>,
+    /// What was logged as stalled, and is.
+    stalled: BTreeSet<Place>,
+    /// When all shards were last looked at.
+    looked: Timestamp,
 }
 
-/// How reading a stream goes.
-struct Polling {
-    /// The last sign of life.
-    at: Timestamp,
-    /// Why the last call failed; none where it did not.
-    failure: Option<String>,
-    /// No room for more changes: the triggers are to blame if this lasts.
-    window_full: bool,
+struct Stopped {
+    stream: StreamName,
+    /// Of the first gap; others are counted.
+    first: Gap,
+    others: usize,
 }
 
-/// What a trigger has yet to do.
-struct Waiting {
-    /// Creation of the oldest change not acknowledged, in the shards where there is one.
-    oldest: BTreeMap<ShardId, Timestamp>,
-    /// When something was last acknowledged or given up on, or when changes began to wait.
-    moved: Timestamp,
-}
-
-impl Polling {
-    fn answered(at: Timestamp) -> Self {
-        Self { at, failure: None, window_full: false }
-    }
+/// A stall that began or ended.
+pub(crate) enum Turn {
+    Began(Stall),
+    Ended(Place),
 }
 
 impl Health {
-    /// `stalled_after`: how long a stream may go without an answered poll, and a trigger without an acknowledgement while
-    /// changes wait.
+    /// `stalled_after`: how long a shard may go without an answered poll, and a trigger without an acknowledgement while changes of the shard wait.
     pub fn new(clock: Clock, stalled_after: Duration) -> Arc<Self> {
         Arc::new(Self { clock, stalled_after, inner: Mutex::default() })
     }
@@ -101,45 +122,55 @@ impl Health {
         self.inner().components.insert(component, state);
     }
 
+    /// Which stream a trigger's shards are of: shards are told apart within a stream only.
+    pub(crate) fn follows(&self, trigger: &TriggerName, stream: &StreamName) {
+        self.inner().progress.follows(trigger.clone(), stream.clone());
+    }
+
     /// The component is none of the host's any more, or is paused: nothing of it is looked at until it is set again.
     pub fn remove(&self, component: &Component) {
         let mut inner = self.inner();
         inner.components.remove(component);
         match component {
             Component::Store => {}
-            Component::Stream(name) => drop(inner.streams.remove(name)),
-            Component::Trigger(name) => drop(inner.triggers.remove(name)),
+            Component::Stream(name) => inner.progress.remove_stream(name),
+            Component::Trigger(name) => inner.progress.remove_trigger(name),
         }
     }
 
     /// None: the host is ready. A host of which nothing is expected is not.
     pub fn problems(&self) -> Vec<Problem> {
+        self.look().0.problems
+    }
+
+    /// Whether the host is ready, and every stall.
+    pub(crate) fn look(&self) -> (Readiness, Vec<Stall>) {
         let now = (self.clock)();
-        let inner = self.inner();
-        if inner.components.is_empty() {
-            return vec![Problem { component: Component::Store, reason: "starting".into() }];
-        }
-        let problem = |(component, state): (&Component, &State)| {
-            let reason = match state {
-                State::NotReady(reason) => reason.clone(),
-                State::Ready => inner.stall(component, now, self.stalled_after)?,
-            };
-            Some(Problem { component: component.clone(), reason })
-        };
-        inner.components.iter().filter_map(problem).collect()
+        let mut inner = self.inner();
+        let stalls = inner.progress.stalls(now, self.stalled_after);
+        let turns = inner.turns(&stalls, now);
+        let readiness = inner.readiness(&stalls);
+        drop(inner);
+        render_log::turns(&turns);
+        (readiness, stalls)
     }
 
     /// For each trigger that has spoken: now minus the creation of its oldest change not acknowledged, zero at the tip.
     pub(crate) fn iterator_ages(&self) -> Vec<(TriggerName, Duration)> {
         let now = (self.clock)();
-        let inner = self.inner();
-        let age = |waiting: &Waiting| waiting.oldest.values().min().map_or(Duration::ZERO, |created| now.since(*created));
-        inner.triggers.iter().map(|(trigger, waiting)| (trigger.clone(), age(waiting))).collect()
+        self.inner().progress.ages(now)
     }
 
     pub(crate) fn observe(&self, signal: &Signal<'_>) {
         let now = (self.clock)();
-        self.inner().observe(signal, now);
+        let mut inner = self.inner();
+        inner.observe(signal, now);
+        // Some signal comes every few seconds from whatever else still works.
+        let is_due = now.since(inner.looked) >= self.stalled_after / 8;
+        drop(inner);
+        if is_due {
+            self.look();
+        }
     }
 
     /// Nothing that holds the lock can leave the maps half written.
@@ -150,34 +181,24 @@ impl Health {
 
 impl Inner {
     fn observe(&mut self, signal: &Signal<'_>, now: Timestamp) {
+        self.progress.observe(signal, now);
         match *signal {
-            Signal::StreamFound { stream, .. } => {
-                *self.polling(stream, now) = Polling::answered(now);
-                self.speak(Component::Stream(stream.clone()), State::Ready);
-            }
+            Signal::StreamFound { stream, .. } => self.speak(Component::Stream(stream.clone()), State::Ready),
             Signal::StreamUnavailable { stream, reason } => {
                 self.speak(Component::Stream(stream.clone()), State::NotReady(reason.into()));
             }
             // An answer ends what `StreamUnavailable` began: a lapse of discovery while shards are read says so only once.
             Signal::Polled { stream, result: PollResult::Changes | PollResult::Empty, .. } => {
-                *self.polling(stream, now) = Polling::answered(now);
                 self.speak(Component::Stream(stream.clone()), State::Ready);
             }
-            Signal::WindowFull { stream, .. } => self.polling(stream, now).window_full = true,
-            Signal::PollFailed { stream, reason, .. } => {
-                let polling = self.polling(stream, now);
-                polling.failure = Some(reason.into());
-                // The reader asked again: it waits for the window no more.
-                polling.window_full = false;
-            }
-            Signal::PluginServes { trigger, .. } => {
-                self.waiting(trigger, now);
-                self.speak(Component::Trigger(trigger.clone()), State::Ready);
-            }
-            Signal::Oldest { trigger, shard, created } => self.oldest(trigger, shard, created, now),
-            Signal::Acknowledged { trigger, changes: 1.. } | Signal::DeadLettered { trigger, .. } | Signal::Skipped { trigger, .. } => {
-                self.waiting(trigger, now).moved = now
-            }
+            Signal::PluginServes { trigger, .. } => self.speak(Component::Trigger(trigger.clone()), State::Ready),
+            Signal::Gap { stream, trigger, gap, stops: true } => match self.stopped.get_mut(trigger) {
+                Some(stopped) => stopped.others += 1,
+                None => {
+                    let stopped = Stopped { stream: stream.clone(), first: gap.clone(), others: 0 };
+                    self.stopped.insert(trigger.clone(), stopped);
+                }
+            },
             Signal::Committed { .. } => self.speak(Component::Store, State::Ready),
             Signal::CommitFailed { reason } => self.speak(Component::Store, State::NotReady(reason.into())),
             _ => {}
@@ -191,47 +212,72 @@ impl Inner {
         }
     }
 
-    fn polling(&mut self, stream: &StreamName, now: Timestamp) -> &mut Polling {
-        self.streams.entry(stream.clone()).or_insert_with(|| Polling::answered(now))
+    /// What components say, then who stopped, then who stalls, the longest first.
+    fn readiness(&self, stalls: &[Stall]) -> Readiness {
+        let whole = |component: &Component, reason: String| Problem { component: component.clone(), stream: None, shard: None, reason };
+        if self.components.is_empty() {
+            return Readiness { problems: vec![whole(&Component::Store, "starting".into())], others: 0 };
+        }
+        let said = self.components.iter().filter_map(|(component, state)| match state {
+            State::NotReady(reason) => Some(whole(component, reason.clone())),
+            State::Ready => None,
+        });
+        let stopped = self.stopped.iter().filter_map(|(trigger, stopped)| {
+            let component = Component::Trigger(trigger.clone());
+            self.components.contains_key(&component).then(|| stopped.problem(component))
+        });
+        let stalled = stalls.iter().filter_map(|stall| {
+            let component = stall.place.component()?;
+            let Place { stream, shard, .. } = stall.place.clone();
+            self.components.contains_key(&component).then(|| Problem {
+                component,
+                stream,
+                shard: Some(shard),
+                reason: stall.reason.clone(),
+            })
+        });
+        let mut problems: Vec<Problem> = said.chain(stopped).chain(stalled).collect();
+        let others = problems.len().saturating_sub(LISTED_MAX);
+        problems.truncate(LISTED_MAX);
+        Readiness { problems, others }
     }
 
-    fn waiting(&mut self, trigger: &TriggerName, now: Timestamp) -> &mut Waiting {
-        self.triggers
-            .entry(trigger.clone())
-            .or_insert_with(|| Waiting { oldest: BTreeMap::new(), moved: now })
+    /// What began and what ended since the last look.
+    fn turns(&mut self, stalls: &[Stall], now: Timestamp) -> Vec<Turn> {
+        self.looked = now;
+        if stalls.is_empty() && self.stalled.is_empty() {
+            return Vec::new();
+        }
+        let places: BTreeSet<Place> = stalls.iter().map(|stall| stall.place.clone()).collect();
+        let before = std::mem::replace(&mut self.stalled, places);
+        let began = stalls.iter().filter(|stall| !before.contains(&stall.place)).cloned().map(Turn::Began);
+        let ended = before.difference(&self.stalled).cloned().map(Turn::Ended);
+        began.chain(ended).collect()
     }
+}
 
-    fn oldest(&mut self, trigger: &TriggerName, shard: &ShardId, created: Option<Timestamp>, now: Timestamp) {
-        let waiting = self.waiting(trigger, now);
-        let Some(created) = created else {
-            waiting.oldest.remove(shard);
-            return;
+impl Place {
+    /// Whose readiness suffers.
+    fn component(&self) -> Option<Component> {
+        match &self.trigger {
+            Some(trigger) => Some(Component::Trigger(trigger.clone())),
+            None => self.stream.clone().map(Component::Stream),
+        }
+    }
+}
+
+impl Stopped {
+    fn problem(&self, component: Component) -> Problem {
+        let others = match self.others {
+            0 => String::new(),
+            others => format!(", and at {others} other gaps"),
         };
-        if waiting.oldest.is_empty() {
-            waiting.moved = now;
-        }
-        waiting.oldest.insert(shard.clone(), created);
-    }
-
-    /// Why a component that calls itself ready is not.
-    fn stall(&self, component: &Component, now: Timestamp, stalled_after: Duration) -> Option<String> {
-        match component {
-            Component::Store => None,
-            Component::Stream(name) => {
-                let polling = self.streams.get(name)?;
-                let silent = now.since(polling.at);
-                let why = polling.failure.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-                (silent > stalled_after && !polling.window_full).then(|| format!("no poll was answered for {} s{why}", silent.as_secs()))
-            }
-            Component::Trigger(name) => {
-                let waiting = self.triggers.get(name)?;
-                let created = waiting.oldest.values().min()?;
-                let (silent, age) = (now.since(waiting.moved), now.since(*created));
-                (silent > stalled_after).then(|| {
-                    format!("nothing was acknowledged for {} s; the oldest change waiting is {} s old", silent.as_secs(), age.as_secs())
-                })
-            }
-        }
+        let reason = format!(
+            "stopped at a gap{others}: {}; set on_gap = \"continue\" in [streams.{}] and restart the host to go on without them",
+            render_log::missing(&self.first),
+            self.stream
+        );
+        Problem { component, stream: Some(self.stream.clone()), shard: self.first.shard.clone(), reason }
     }
 }
 
@@ -245,143 +291,4 @@ impl fmt::Debug for Health {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
-
-    use super::*;
-
-    const LIMIT_S: u64 = 300;
-
-    struct Bench {
-        now: Arc<AtomicU64>,
-        health: Arc<Health>,
-    }
-
-    impl Bench {
-        fn new(components: &[Component]) -> Self {
-            let now = Arc::new(AtomicU64::new(1_000_000));
-            let read = Arc::clone(&now);
-            let clock: Clock = Arc::new(move || Timestamp::from_ms(read.load(Ordering::Relaxed)));
-            let health = Health::new(clock, Duration::from_secs(LIMIT_S));
-            components.iter().for_each(|component| health.expect(component.clone()));
-            Self { now, health }
-        }
-
-        fn pass(&self, seconds: u64) {
-            self.now.fetch_add(seconds * 1000, Ordering::Relaxed);
-        }
-
-        fn now(&self) -> Timestamp {
-            Timestamp::from_ms(self.now.load(Ordering::Relaxed))
-        }
-
-        #[track_caller]
-        fn check(&self, problems: &[&str]) {
-            let shown: Vec<_> = self.health.problems().into_iter().map(|p| format!("{}: {}", p.component, p.reason)).collect();
-            assert_eq!(shown, problems);
-        }
-    }
-
-    fn orders() -> StreamName {
-        "orders".into()
-    }
-
-    fn polled(result: PollResult) -> Signal<'static> {
-        let stream: &'static StreamName = Box::leak(Box::new(orders()));
-        Signal::Polled { stream, result, changes: 0, bytes: 0, took: Duration::ZERO }
-    }
-
-    #[test]
-    fn every_component_that_is_expected_must_speak() {
-        let bench = Bench::new(&[]);
-        bench.check(&["store: starting"]);
-        let bench = Bench::new(&[Component::Trigger("mail".into()), Component::Stream(orders()), Component::Store]);
-        bench.check(&["store: starting", "stream orders: starting", "trigger mail: starting"]);
-        bench.health.set(Component::Store, State::Ready);
-        bench.health.observe(&Signal::StreamFound { stream: &orders(), arn: &"arn".into() });
-        bench.check(&["trigger mail: starting"]);
-        let version = "ab".into();
-        bench
-            .health
-            .observe(&Signal::PluginServes { trigger: &"mail".into(), plugin: "mailer.wasm", version: &version, reload: false });
-        bench.check(&[]);
-        bench.health.observe(&Signal::StreamUnavailable { stream: &orders(), reason: "the table is gone" });
-        bench.check(&["stream orders: the table is gone"]);
-        bench.health.remove(&Component::Stream(orders()));
-        bench.health.observe(&Signal::StreamUnavailable { stream: &orders(), reason: "late" });
-        bench.check(&[]);
-    }
-
-    #[test]
-    fn a_stream_that_is_not_polled_is_not_ready() {
-        let bench = Bench::new(&[Component::Stream(orders())]);
-        bench.health.observe(&Signal::StreamFound { stream: &orders(), arn: &"arn".into() });
-        bench.pass(LIMIT_S);
-        bench.check(&[]);
-        bench.health.observe(&polled(PollResult::Throttled));
-        bench.pass(1);
-        bench.check(&["stream orders: no poll was answered for 301 s"]);
-        bench.health.observe(&Signal::PollFailed {
-            stream: &orders(),
-            shard: &"s".into(),
-            result: PollResult::Unavailable,
-            reason: "connection refused",
-        });
-        bench.check(&["stream orders: no poll was answered for 301 s: connection refused"]);
-        bench.health.observe(&polled(PollResult::Empty));
-        bench.check(&[]);
-        bench.health.observe(&Signal::WindowFull { stream: &orders(), shard: &"s".into(), bytes: 1 });
-        bench.pass(LIMIT_S + 1);
-        bench.check(&[]);
-    }
-
-    #[test]
-    fn an_answered_poll_ends_a_lapse_of_discovery() {
-        let bench = Bench::new(&[Component::Stream(orders())]);
-        bench.health.observe(&Signal::StreamUnavailable { stream: &orders(), reason: "throttled" });
-        bench.check(&["stream orders: throttled"]);
-        bench.health.observe(&polled(PollResult::Changes));
-        bench.check(&[]);
-    }
-
-    #[test]
-    fn a_trigger_that_acknowledges_nothing_while_changes_wait_is_not_ready() {
-        let (trigger, shard) = (TriggerName::from("mail"), ShardId::from("shard-1"));
-        let bench = Bench::new(&[Component::Trigger(trigger.clone())]);
-        bench.health.set(Component::Trigger(trigger.clone()), State::Ready);
-        let created = bench.now();
-        bench.pass(100);
-        let oldest = |created| bench.health.observe(&Signal::Oldest { trigger: &trigger, shard: &shard, created });
-        oldest(Some(created));
-        bench.pass(LIMIT_S + 1);
-        bench.check(&["trigger mail: nothing was acknowledged for 301 s; the oldest change waiting is 401 s old"]);
-        bench.health.observe(&Signal::Acknowledged { trigger: &trigger, changes: 0 });
-        assert_eq!(bench.health.problems().len(), 1, "an acknowledgement of nothing is none");
-        bench.health.observe(&Signal::Acknowledged { trigger: &trigger, changes: 1 });
-        bench.check(&[]);
-        oldest(None);
-        bench.pass(LIMIT_S * 10);
-        bench.check(&[]);
-    }
-
-    #[test]
-    fn iterator_age_is_that_of_the_worst_shard_and_zero_at_the_tip() {
-        let trigger = TriggerName::from("mail");
-        let bench = Bench::new(&[]);
-        let start = bench.now();
-        let oldest = |shard: &str, created| bench.health.observe(&Signal::Oldest { trigger: &trigger, shard: &shard.into(), created });
-        let ages = || bench.health.iterator_ages().into_iter().map(|(_, age)| age.as_secs()).collect::<Vec<_>>();
-        assert_eq!(ages(), Vec::<u64>::new());
-        oldest("a", None);
-        assert_eq!(ages(), [0]);
-        oldest("a", Some(start));
-        oldest("b", Some(start + Duration::from_secs(5)));
-        bench.pass(10);
-        assert_eq!(ages(), [10]);
-        oldest("a", None);
-        assert_eq!(ages(), [5]);
-        // A clock behind the stream's.
-        oldest("b", Some(start + Duration::from_secs(50)));
-        assert_eq!(ages(), [0]);
-    }
-}
+mod tests;

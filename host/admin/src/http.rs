@@ -21,6 +21,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tripline_core::port::CounterSource;
 
+use crate::health::{Component, Problem};
 use crate::listener::Bounded;
 use crate::tail::{self, Taps};
 use crate::telemetry::Telemetry;
@@ -205,18 +206,36 @@ async fn metrics(Shared(shared): Shared<Arc<Inner>>) -> Response {
 }
 
 async fn readiness(Shared(shared): Shared<Arc<Inner>>, request: Request) -> Response {
-    let problems = shared.admin.telemetry.health().problems();
-    let status = if problems.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let (readiness, _) = shared.admin.telemetry.health().look();
+    let is_ready = readiness.is_ready();
+    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     // Reasons quote endpoints and plugins: not for anybody who can reach the port.
     let full = shared.loopback || bears_token(&shared, &request);
-    let shown: Vec<_> = problems
-        .iter()
-        .map(|problem| {
-            let component = problem.component.to_string();
-            if full { json!({ "component": component, "reason": problem.reason }) } else { json!({ "component": component }) }
-        })
-        .collect();
-    (status, axum::Json(json!({ "ready": problems.is_empty(), "problems": shown }))).into_response()
+    let shown: Vec<_> = readiness.problems.iter().map(|problem| shown(problem, full)).collect();
+    let mut answer = json!({ "ready": is_ready, "problems": shown });
+    if readiness.others > 0 {
+        answer["others"] = readiness.others.into();
+    }
+    (status, axum::Json(answer)).into_response()
+}
+
+fn shown(problem: &Problem, full: bool) -> serde_json::Value {
+    let mut shown = json!({ "component": problem.component.to_string() });
+    if full {
+        let (stream, trigger) = match &problem.component {
+            Component::Store => (None, None),
+            Component::Stream(stream) => (Some(stream), None),
+            Component::Trigger(trigger) => (problem.stream.as_ref(), Some(trigger)),
+        };
+        // Of a shard it is said where it is, for scripts.
+        if let Some(shard) = &problem.shard {
+            shown["shard"] = shard.as_str().into();
+            shown["stream"] = stream.map(|stream| stream.as_str()).into();
+            shown["trigger"] = trigger.map(|trigger| trigger.as_str()).into();
+        }
+        shown["reason"] = problem.reason.as_str().into();
+    }
+    shown
 }
 
 impl fmt::Debug for Admin {

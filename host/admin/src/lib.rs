@@ -19,7 +19,7 @@ mod token;
 
 pub use counters::COUNTER_SERIES_MAX;
 pub use family::{Definition, Kind};
-pub use health::{Clock, Component, Health, Problem, State};
+pub use health::{Clock, Component, Health, Problem, Readiness, State};
 pub use http::{Admin, AdminError, BoundAdmin};
 pub use tail::{Tap, Taps};
 pub use telemetry::Telemetry;

@@ -49,7 +49,9 @@ pub(crate) struct StreamMetrics {
     pub(crate) read_bytes: Counters<1>,
     pub(crate) polls: Counters<2>,
     pub(crate) poll_duration: Histograms<1>,
-    pub(crate) gaps: Counters<1>,
+    pub(crate) gaps: Counters<3>,
+    pub(crate) shards_lagging: Gauges<2>,
+    pub(crate) shard_stalled: Gauges<3>,
     pub(crate) window_full: Counters<1>,
 }
 
@@ -63,7 +65,21 @@ impl StreamMetrics {
             read_bytes: r.counter("tripline_read_bytes_total", "Bytes of the bodies that GetRecords answered with", by),
             polls: r.counter("tripline_polls_total", "GetRecords calls, and failed calls for an iterator, by result", ["stream", "result"]),
             poll_duration: r.histogram(seconds("tripline_poll_duration_seconds", "How long a GetRecords call took"), by),
-            gaps: r.counter("tripline_gaps_total", "Times that a stream had trimmed changes before they were read: data may be lost", by),
+            gaps: r.counter(
+                "tripline_gaps_total",
+                "Times that a stream had let go of changes before a trigger had them: data may be lost",
+                ["stream", "trigger", "cause"],
+            ),
+            shards_lagging: r.gauge(
+                "tripline_shards_lagging",
+                "Shards in which a trigger is behind what the window holds: a second reader feeds it",
+                ["stream", "trigger"],
+            ),
+            shard_stalled: r.gauge(
+                "tripline_shard_stalled_seconds",
+                "How long a shard makes no progress, only while it makes none; without a trigger: its reader",
+                ["stream", "shard", "trigger"],
+            ),
             window_full: r.counter(
                 "tripline_window_full_total",
                 "Times that reading a shard waited because its triggers hold all the bytes that a window may have",

@@ -7,10 +7,16 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use tracing::{debug, error, info, trace, warn};
+use tripline_core::gap::Gap;
 use tripline_core::limits::{LOG_LINE_BYTES_MAX, cut};
 use tripline_core::signal::{LogLevel, MailResult, Signal};
+use tripline_core::time::Timestamp;
 
+use crate::health::progress::Place;
+use crate::health::{LISTED_MAX, Turn};
 use crate::telemetry::Group;
 
 pub(crate) fn log(signal: &Signal<'_>) {
@@ -32,19 +38,38 @@ fn stream(signal: &Signal<'_>) {
         Signal::ShardFinished { stream, shard } => {
             info!(target: "tripline::stream", %stream, shard = %clean(shard.as_str()), "shard read to its end");
         }
-        Signal::Polled { stream, result, changes, bytes, took } => {
-            debug!(target: "tripline::stream", %stream, result = result.as_str(), changes, bytes, ?took, "polled");
+        Signal::Polled { stream, shard, result, changes, bytes, took } => {
+            let result = result.as_str();
+            debug!(target: "tripline::stream", %stream, shard = %clean(shard.as_str()), result, changes, bytes, ?took, "polled");
         }
         Signal::PollFailed { stream, shard, result, reason } => {
             let (shard, result, reason) = (clean(shard.as_str()), result.as_str(), clean(reason));
             warn!(target: "tripline::stream", %stream, %shard, result, %reason, "poll failed; trying again");
         }
-        Signal::Gap { stream, shard, after } => {
-            let after = after.map_or("the start", |after| after.as_str());
-            error!(
-                target: "tripline::stream", %stream, shard = %clean(shard.as_str()), after,
-                "changes may be lost: the stream trimmed them before they were read; going on at its horizon"
-            );
+        Signal::Gap { stream, trigger, gap, stops } => {
+            let (missing, cause) = (missing(gap), gap.cause.as_str());
+            let missing = clean(&missing);
+            if stops {
+                error!(
+                    target: "tripline::stream", %stream, %trigger, cause, %missing,
+                    "changes may be lost to this trigger, and it stops there; get them from the table where they matter, then set \
+                     on_gap = \"continue\" and restart the host"
+                );
+            } else {
+                warn!(
+                    target: "tripline::stream", %stream, %trigger, cause, %missing,
+                    "changes may be lost to this trigger; it goes on with what the stream still has. Get them from the table where they \
+                     matter; `tripline streams describe` lists all gaps"
+                );
+            }
+        }
+        Signal::Lags { stream, trigger, shard, lags } => {
+            let shard = clean(shard.as_str());
+            if lags {
+                info!(target: "tripline::stream", %stream, %trigger, %shard, "trigger lags: a second reader feeds it");
+            } else {
+                info!(target: "tripline::stream", %stream, %trigger, %shard, "trigger has caught up");
+            }
         }
         Signal::WindowFull { stream, shard, bytes } => {
             debug!(target: "tripline::stream", %stream, shard = %clean(shard.as_str()), bytes, "window full: reading waits for the triggers");
@@ -68,7 +93,9 @@ fn delivery(signal: &Signal<'_>) {
                 None => warn!(target: "tripline::trigger", %trigger, %shard, changes, %reason, "changes failed"),
             }
         }
-        Signal::Acknowledged { trigger, changes } => debug!(target: "tripline::trigger", %trigger, changes, "acknowledged"),
+        Signal::Acknowledged { trigger, shard, changes } => {
+            debug!(target: "tripline::trigger", %trigger, shard = %clean(shard.as_str()), changes, "acknowledged");
+        }
         Signal::DeadLettered { trigger, event_id, attempts, reason } => {
             let (event_id, reason) = (clean(event_id), clean(reason));
             warn!(target: "tripline::trigger", %trigger, %event_id, attempts, %reason, "change given up on: kept as a dead letter");
@@ -141,6 +168,63 @@ fn effect(signal: &Signal<'_>) {
     }
 }
 
+/// Which changes a gap is about: `of shard S, after 4711, created since T1 and until T2`.
+pub(crate) fn missing(gap: &Gap) -> String {
+    let shard = gap
+        .shard
+        .as_ref()
+        .map_or("of shards that were never read".to_owned(), |shard| format!("of shard {shard}"));
+    let after = gap.after.as_ref().map_or("from its start".to_owned(), |after| format!("after {after}"));
+    let after = if gap.shard.is_none() && gap.after.is_none() { String::new() } else { format!(", {after}") };
+    let since = gap
+        .since
+        .map_or("nobody knows since when".to_owned(), |since| format!("created since {}", time(since)));
+    format!("changes {shard}{after}, {since} and until {}", time(gap.until))
+}
+
+/// As RFC 3339 writes it.
+fn time(time: Timestamp) -> String {
+    let ms = i64::try_from(time.as_ms()).unwrap_or(i64::MAX);
+    DateTime::from_millis(ms).fmt(Format::DateTime).unwrap_or_else(|_| time.to_string())
+}
+
+/// Stalls that began or ended. A region that goes away stops thousands of shards at once: the first are told, the others counted.
+pub(crate) fn turns(turns: &[Turn]) {
+    let is_begin = |turn: &&Turn| matches!(turn, Turn::Began(_));
+    turns.iter().filter(is_begin).take(LISTED_MAX).for_each(turn);
+    turns.iter().filter(|turn| !is_begin(turn)).take(LISTED_MAX).for_each(turn);
+    let began = turns.iter().filter(is_begin).count().saturating_sub(LISTED_MAX);
+    let ended = turns.iter().filter(|turn| !is_begin(turn)).count().saturating_sub(LISTED_MAX);
+    if began > 0 {
+        warn!(target: "tripline::stream", others = began, "no progress in other shards too: see tripline_shard_stalled_seconds");
+    }
+    if ended > 0 {
+        info!(target: "tripline::stream", others = ended, "progress in other shards too");
+    }
+}
+
+fn turn(turn: &Turn) {
+    let stream_of = |place: &Place| place.stream.as_ref().map(ToString::to_string).unwrap_or_default();
+    match turn {
+        Turn::Began(stall) => {
+            let (stream, shard, reason) = (stream_of(&stall.place), clean(stall.place.shard.as_str()), clean(&stall.reason));
+            match &stall.place.trigger {
+                Some(trigger) => {
+                    warn!(target: "tripline::trigger", %stream, %shard, %trigger, %reason, "no progress: the trigger stands still")
+                }
+                None => warn!(target: "tripline::stream", %stream, %shard, %reason, "no progress: the shard is not read"),
+            }
+        }
+        Turn::Ended(place) => {
+            let (stream, shard) = (stream_of(place), clean(place.shard.as_str()));
+            match &place.trigger {
+                Some(trigger) => info!(target: "tripline::trigger", %stream, %shard, %trigger, "progress: the trigger gets on again"),
+                None => info!(target: "tripline::stream", %stream, %shard, "progress: the shard is read again, or over"),
+            }
+        }
+    }
+}
+
 /// `text` cut to a log line, with what could begin a line, steer a terminal or reorder the text on it written as an escape.
 fn clean(text: &str) -> Cow<'_, str> {
     let text = cut(text, LOG_LINE_BYTES_MAX);
@@ -175,11 +259,15 @@ fn is_unsafe(c: char) -> bool {
 mod tests {
     use std::io::Write;
     use std::sync::{Arc, Mutex};
+    use std::time::Duration;
 
     use tracing_subscriber::fmt::MakeWriter;
+    use tripline_core::gap::Cause;
     use tripline_core::name::{PluginVersion, TriggerName};
+    use tripline_core::sequence::SequenceNumber;
 
     use super::*;
+    use crate::health::progress::Stall;
 
     #[derive(Clone, Default)]
     struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -205,6 +293,15 @@ mod tests {
 
     #[track_caller]
     fn check(signal: Signal<'_>, expected: &str) {
+        expect(&written(|| log(&signal)), expected);
+    }
+
+    #[track_caller]
+    fn expect(written: &str, expected: &str) {
+        assert_eq!(written.trim_start().strip_suffix('\n').unwrap(), expected);
+    }
+
+    fn written(log: impl FnOnce()) -> String {
         let lines = Lines::default();
         let subscriber = tracing_subscriber::fmt()
             .with_writer(lines.clone())
@@ -212,9 +309,8 @@ mod tests {
             .with_ansi(false)
             .without_time()
             .finish();
-        tracing::subscriber::with_default(subscriber, || log(&signal));
-        let written = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-        assert_eq!(written.trim_start().strip_suffix('\n').unwrap(), expected);
+        tracing::subscriber::with_default(subscriber, log);
+        String::from_utf8(lines.0.lock().unwrap().clone()).unwrap()
     }
 
     fn guest(level: LogLevel, message: &str, expected: &str) {
@@ -256,16 +352,62 @@ mod tests {
     #[test]
     fn the_level_says_what_to_do() {
         let (stream, shard) = ("orders".into(), "shard-1".into());
-        check(
-            Signal::Gap { stream: &stream, shard: &shard, after: None },
-            "ERROR tripline::stream: changes may be lost: the stream trimmed them before they were read; going on at its horizon \
-             stream=orders shard=shard-1 after=\"the start\"",
-        );
         check(Signal::ShardOpened { stream: &stream, shard: &shard }, "INFO tripline::stream: shard opened stream=orders shard=shard-1");
-        check(Signal::Acknowledged { trigger: &"mail".into(), changes: 2 }, "DEBUG tripline::trigger: acknowledged trigger=mail changes=2");
+        check(
+            Signal::Acknowledged { trigger: &"mail".into(), shard: &shard, changes: 2 },
+            "DEBUG tripline::trigger: acknowledged trigger=mail shard=shard-1 changes=2",
+        );
         let settled =
             Signal::MailSettled { mailer: "office", message_id: "ab@x", result: MailResult::Failed, reason: Some("550 no such user") };
         check(settled, "ERROR tripline::mail: mail given up on mailer=\"office\" message_id=ab@x reason=550 no such user");
+    }
+
+    #[test]
+    fn a_gap_says_what_is_missing_and_what_to_do() {
+        let gap = Gap {
+            shard: Some("shard-1".into()),
+            after: SequenceNumber::parse("4711").ok(),
+            since: Some(Timestamp::from_ms(1_795_374_000_000)),
+            until: Timestamp::from_ms(1_795_460_400_500),
+            cause: Cause::Trimmed,
+        };
+        let whole = Gap { shard: None, after: None, since: None, cause: Cause::Gone, ..gap.clone() };
+        let signal = |gap, stops| Signal::Gap {
+            stream: Box::leak(Box::new("orders".into())),
+            trigger: Box::leak(Box::new("mail".into())),
+            gap,
+            stops,
+        };
+        check(
+            signal(Box::leak(Box::new(gap)), true),
+            "ERROR tripline::stream: changes may be lost to this trigger, and it stops there; get them from the table where they matter, then set \
+             on_gap = \"continue\" and restart the host stream=orders trigger=mail cause=\"trimmed\" missing=changes of shard shard-1, after 4711, \
+             created since 2026-11-22T19:00:00Z and until 2026-11-23T19:00:00.5Z",
+        );
+        check(
+            signal(Box::leak(Box::new(whole)), false),
+            "WARN tripline::stream: changes may be lost to this trigger; it goes on with what the stream still has. Get them from the table where they \
+             matter; `tripline streams describe` lists all gaps stream=orders trigger=mail cause=\"gone\" missing=changes of shards that were never read, \
+             nobody knows since when and until 2026-11-23T19:00:00.5Z",
+        );
+    }
+
+    #[test]
+    fn a_stall_is_logged_when_it_begins_and_when_it_ends() {
+        let place = |trigger: Option<&str>| Place { stream: Some("orders".into()), shard: "s".into(), trigger: trigger.map(Into::into) };
+        let began = |trigger| Turn::Began(Stall { place: place(trigger), lasted: Duration::ZERO, reason: "no answer\n".to_owned() });
+        let lines = written(|| turns(&[began(None), began(Some("mail")), Turn::Ended(place(None)), Turn::Ended(place(Some("mail")))]));
+        expect(
+            &lines,
+            "WARN tripline::stream: no progress: the shard is not read stream=orders shard=s reason=no answer\\n\n \
+             WARN tripline::trigger: no progress: the trigger stands still stream=orders shard=s trigger=mail reason=no answer\\n\n \
+             INFO tripline::stream: progress: the shard is read again, or over stream=orders shard=s\n \
+             INFO tripline::trigger: progress: the trigger gets on again stream=orders shard=s trigger=mail",
+        );
+        let many: Vec<_> = (0..1000).map(|_| began(None)).collect();
+        let lines = written(|| turns(&many));
+        assert_eq!(lines.lines().count(), LISTED_MAX + 1);
+        assert!(lines.ends_with("see tripline_shard_stalled_seconds others=980\n"), "{lines}");
     }
 
     #[test]

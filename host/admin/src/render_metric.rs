@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tripline_core::gap::Cause;
 use tripline_core::name::{PluginVersion, ShardId, StreamName, TriggerName};
 use tripline_core::signal::{HandlerResult, LogLevel, MailResult, PollResult, Signal};
 
@@ -16,6 +17,8 @@ use crate::telemetry::Group;
 #[derive(Debug, Default)]
 pub(crate) struct Remembered {
     open_shards: BTreeMap<StreamName, BTreeSet<ShardId>>,
+    /// Shards in which a trigger lags.
+    lagging: BTreeMap<(StreamName, TriggerName), BTreeSet<ShardId>>,
     serving: BTreeMap<TriggerName, (Box<str>, PluginVersion)>,
 }
 
@@ -45,8 +48,13 @@ fn stream(metrics: &Metrics, remembered: &mut Remembered, signal: &Signal<'_>) {
             let open = remembered.open_shards.entry(stream.clone()).or_default();
             open.remove(shard);
             m.shards_open.of([stream.as_str()]).set(open.len() as f64);
+            for ((of, trigger), shards) in &mut remembered.lagging {
+                if of == stream && shards.remove(shard) {
+                    m.shards_lagging.of([stream.as_str(), trigger.as_str()]).set(shards.len() as f64);
+                }
+            }
         }
-        Signal::Polled { stream, result, changes, bytes, took } => {
+        Signal::Polled { stream, result, changes, bytes, took, .. } => {
             let stream = stream.as_str();
             m.available.of([stream]).set(1.0);
             m.polls.of([stream, result.as_str()]).inc();
@@ -55,7 +63,16 @@ fn stream(metrics: &Metrics, remembered: &mut Remembered, signal: &Signal<'_>) {
             m.read_bytes.of([stream]).inc_by(bytes as u64);
         }
         Signal::PollFailed { stream, result, .. } => m.polls.of([stream.as_str(), result.as_str()]).inc(),
-        Signal::Gap { stream, .. } => m.gaps.of([stream.as_str()]).inc(),
+        Signal::Gap { stream, trigger, gap, .. } => m.gaps.of([stream.as_str(), trigger.as_str(), gap.cause.as_str()]).inc(),
+        Signal::Lags { stream, trigger, shard, lags } => {
+            let shards = remembered.lagging.entry((stream.clone(), trigger.clone())).or_default();
+            if lags {
+                shards.insert(shard.clone());
+            } else {
+                shards.remove(shard);
+            }
+            m.shards_lagging.of([stream.as_str(), trigger.as_str()]).set(shards.len() as f64);
+        }
         Signal::WindowFull { stream, .. } => m.window_full.of([stream.as_str()]).inc(),
         _ => {}
     }
@@ -66,11 +83,20 @@ fn begin_stream(metrics: &Metrics, stream: &StreamName) {
     for result in PollResult::ALL {
         m.polls.of([stream, result.as_str()]);
     }
-    for counter in [&m.changes_read, &m.read_bytes, &m.gaps, &m.window_full] {
+    for counter in [&m.changes_read, &m.read_bytes, &m.window_full] {
         counter.of([stream]);
     }
     m.shards_open.of([stream]);
     m.poll_duration.of([stream]);
+}
+
+/// What a trigger has of its stream.
+pub(crate) fn begin_following(metrics: &Metrics, trigger: &TriggerName, stream: &StreamName) {
+    let m = &metrics.streams;
+    for cause in [Cause::Trimmed, Cause::Gone] {
+        m.gaps.of([stream.as_str(), trigger.as_str(), cause.as_str()]);
+    }
+    m.shards_lagging.of([stream.as_str(), trigger.as_str()]);
 }
 
 fn delivery(metrics: &Metrics, signal: &Signal<'_>) {
@@ -92,7 +118,7 @@ fn delivery(metrics: &Metrics, signal: &Signal<'_>) {
         Signal::ChangesFailed { trigger, changes, .. } => {
             m.failed.of([trigger.as_str()]).inc_by(changes as u64);
         }
-        Signal::Acknowledged { trigger, changes } => m.acknowledged.of([trigger.as_str()]).inc_by(changes as u64),
+        Signal::Acknowledged { trigger, changes, .. } => m.acknowledged.of([trigger.as_str()]).inc_by(changes as u64),
         Signal::DeadLettered { trigger, .. } => m.dead_lettered.of([trigger.as_str()]).inc(),
         Signal::Skipped { trigger, .. } => m.skipped.of([trigger.as_str()]).inc(),
         Signal::Committed { took, batches } => {

@@ -7,18 +7,23 @@ use std::time::Duration;
 
 use prometheus::TextEncoder;
 use prometheus::proto::MetricFamily;
+use tripline_core::name::{StreamName, TriggerName};
 use tripline_core::port::CounterSource;
 use tripline_core::signal::{Signal, Signals};
 
 use crate::counters::{self, Rendered};
 use crate::family::Definition;
 use crate::health::Health;
+use crate::health::progress::Stall;
 use crate::metrics::Metrics;
 use crate::render_log;
 use crate::render_metric::{self, Remembered};
 
 /// A scrape that waits longer for the store goes out without the counters of plugins.
 const COUNTERS_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// Shards that stall, the longest first: a region that goes away stops thousands.
+const STALLED_SERIES_MAX: usize = 500;
 
 #[derive(Debug)]
 pub struct Telemetry {
@@ -47,6 +52,7 @@ impl Group {
             | Signal::Polled { .. }
             | Signal::PollFailed { .. }
             | Signal::Gap { .. }
+            | Signal::Lags { .. }
             | Signal::WindowFull { .. } => Self::Stream,
             Signal::Delivered { .. }
             | Signal::Handled { .. }
@@ -79,6 +85,12 @@ impl Telemetry {
         &self.health
     }
 
+    /// The trigger's shards are those of this stream: to be told of each before the first signal of it.
+    pub fn follows(&self, trigger: &TriggerName, stream: &StreamName) {
+        self.health.follows(trigger, stream);
+        render_metric::begin_following(&self.metrics, trigger, stream);
+    }
+
     /// Every metric of the host, in no order; the counters of plugins are none of them.
     pub fn definitions(&self) -> &[Definition] {
         &self.metrics.definitions
@@ -98,8 +110,15 @@ impl Telemetry {
     fn gather(&self, counters: Result<Rendered, String>) -> Vec<MetricFamily> {
         let _one = self.gathering.lock().unwrap_or_else(PoisonError::into_inner);
         let host = &self.metrics.host;
-        let ready = self.health.problems().is_empty();
-        host.ready.of([]).set(f64::from(u8::from(ready)));
+        let (readiness, stalls) = self.health.look();
+        host.ready.of([]).set(f64::from(u8::from(readiness.is_ready())));
+        let stalled = &self.metrics.streams.shard_stalled;
+        stalled.clear();
+        for Stall { place, lasted, .. } in stalls.iter().take(STALLED_SERIES_MAX) {
+            let (stream, trigger) =
+                (place.stream.as_ref().map_or("", StreamName::as_str), place.trigger.as_ref().map_or("", TriggerName::as_str));
+            stalled.of([stream, place.shard.as_str(), trigger]).set(lasted.as_secs_f64());
+        }
         self.metrics.triggers.iterator_age.clear();
         for (trigger, age) in self.health.iterator_ages() {
             self.metrics.triggers.iterator_age.of([trigger.as_str()]).set(age.as_secs_f64());

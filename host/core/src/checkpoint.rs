@@ -5,7 +5,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::mutant::{Mutant, on};
 use crate::sequence::SequenceNumber;
+use crate::time::Timestamp;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checkpoint {
@@ -13,6 +15,9 @@ pub struct Checkpoint {
     pub acknowledged: BTreeSet<SequenceNumber>,
     /// The shard is closed and every change of it is acknowledged: its children may begin.
     pub finished: bool,
+    /// Every change of the shard that was created before then is acknowledged, or told as a gap; by the stream's clock. None: not known. Of a shard
+    /// of which nothing is acknowledged yet: the same of what came before it.
+    pub complete_until: Option<Timestamp>,
 }
 
 impl Checkpoint {
@@ -36,7 +41,7 @@ impl Checkpoint {
             }
         }
         while let Some(oldest) = self.acknowledged.first() {
-            if oldest > frontier || oldest >= pending {
+            if oldest > frontier || (oldest >= pending && !on(Mutant::PastUnacknowledged)) {
                 break;
             }
             self.watermark = self.acknowledged.pop_first().max(self.watermark.take());
@@ -45,6 +50,8 @@ impl Checkpoint {
 
     /// The same where nothing is pending: all up to `frontier` is acknowledged. One comparison instead of one for each change.
     pub fn advance(&mut self, frontier: &SequenceNumber) {
+        let beyond = self.acknowledged.last().filter(|_| on(Mutant::PastUnread)).cloned();
+        let frontier = beyond.as_ref().unwrap_or(frontier);
         while self.acknowledged.first().is_some_and(|oldest| oldest <= frontier) {
             self.acknowledged.pop_first();
         }

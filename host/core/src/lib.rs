@@ -4,19 +4,24 @@
 //! values. `port` names what IO must fill; `signal` names what is worth a log line or a metric.
 
 pub mod backoff;
+pub mod budget;
 pub mod change;
 pub mod checkpoint;
 pub mod decimal;
 pub mod delivery;
 pub mod effect;
 pub mod event;
+pub mod feed;
 pub mod follower;
+pub mod gap;
 pub mod item_key;
 pub mod limits;
 pub mod lineage;
 pub mod mail;
+pub mod mutant;
 pub mod name;
 pub mod port;
+pub mod rate;
 pub mod reader;
 mod scan;
 pub mod sequence;
@@ -24,6 +29,7 @@ pub mod shard;
 pub mod shard_graph;
 pub mod signal;
 pub mod slice;
+pub mod start;
 pub mod time;
 pub mod view;
 pub mod window;

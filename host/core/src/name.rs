@@ -66,6 +66,18 @@ name! {
     PluginVersion
 }
 
+impl StreamArn {
+    /// What tells the streams of one table apart: it begins with the time of its making, so that a later stream has a greater one.
+    pub fn label(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+
+    /// All but the label: the same for all streams of one table.
+    pub fn table_part(&self) -> &str {
+        self.0.rsplit_once('/').map_or(&self.0, |(table, _)| table)
+    }
+}
+
 impl PluginVersion {
     /// Enough of the hash to tell versions apart in a log line or a metric's label.
     pub fn short(&self) -> &str {

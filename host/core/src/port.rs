@@ -5,21 +5,22 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::checkpoint::Checkpoint;
 use crate::decimal::Decimal;
 use crate::effect::{CounterKey, DeadLetter, Mail, Mutation};
+use crate::gap::Gap;
 use crate::name::{ShardId, StreamArn, TriggerName};
 use crate::sequence::SequenceNumber;
 use crate::shard_graph::ShardDescription;
 use crate::slice::Page;
+use crate::start::{Pin, Repin};
 use crate::time::Timestamp;
 use crate::view::ViewType;
 
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 // ---- Streams ----
 
@@ -27,14 +28,18 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait StreamSource: Send + Sync + fmt::Debug {
     /// The table's latest stream.
     fn latest(&self) -> BoxFuture<'_, Result<StreamInfo, FindError>>;
-    /// The table's stream that was made next after this one; where no other is known, its latest, which may be this very one.
-    fn after<'a>(&'a self, stream: &'a StreamArn) -> BoxFuture<'a, Result<StreamInfo, FindError>>;
-    /// An older stream of the table that is disabled and still readable; none: it is gone, or no older stream.
-    fn closing<'a>(&'a self, stream: &'a StreamArn) -> BoxFuture<'a, Result<Option<StreamInfo>, ReadError>>;
+    /// Every stream of the table that the endpoint knows, oldest first.
+    fn streams(&self) -> BoxFuture<'_, Result<Vec<StreamArn>, FindError>>;
+    /// What the stream is; none: it is gone. `latest`: no later one is known. Of an older one the endpoint must say that it is closing, since some answer
+    /// for any ARN with what their table has now.
+    fn inspect<'a>(&'a self, stream: &'a StreamArn, latest: bool) -> BoxFuture<'a, Result<Option<StreamInfo>, ReadError>>;
     /// All shards of a stream, over all pages.
     fn shards<'a>(&'a self, stream: &'a StreamArn) -> BoxFuture<'a, Result<Vec<ShardDescription>, ReadError>>;
     fn iterator<'a>(&'a self, stream: &'a StreamArn, shard: &'a ShardId, from: &'a Position) -> BoxFuture<'a, Result<Box<str>, ReadError>>;
     fn page<'a>(&'a self, iterator: &'a str) -> BoxFuture<'a, Result<Page, ReadError>>;
+    /// What the stream's clock shows, at most, when this host's shows `now`: as the endpoint's last answer told. It is by that clock that changes
+    /// are created and trimmed.
+    fn clock(&self, now: Timestamp) -> Timestamp;
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,6 +102,8 @@ pub struct Commit {
     /// In the order in which the plugin made them.
     pub mutations: Vec<Mutation>,
     pub dead_letters: Vec<DeadLetter>,
+    /// Each is kept, and never told again.
+    pub gaps: Vec<Gap>,
     pub now: Timestamp,
 }
 
@@ -106,18 +113,35 @@ pub struct Commit {
 pub struct StoreError(pub String);
 
 pub trait Store: StateReader + fmt::Debug {
-    /// Every stream of which a checkpoint is stored, in no order.
-    fn streams(&self) -> BoxFuture<'_, Result<Vec<StreamArn>, StoreError>>;
-    fn checkpoints<'a>(&'a self, stream: &'a StreamArn) -> BoxFuture<'a, Result<Vec<StoredCheckpoint>, StoreError>>;
+    /// All that is stored of these triggers' ways.
+    fn ways<'a>(&'a self, triggers: &'a [TriggerName]) -> BoxFuture<'a, Result<Vec<StoredWay>, StoreError>>;
+    /// One transaction. With a pin to another stream than before go the checkpoints of the older streams of that table.
+    fn pin(&self, pins: Vec<PinCommit>) -> BoxFuture<'_, Result<(), StoreError>>;
     /// Resolves once the transaction is durable.
     fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<(), StoreError>>;
 }
 
+/// What is stored of one trigger's way through the streams of one table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredWay {
+    pub trigger: TriggerName,
+    /// None: of a file that an earlier version wrote.
+    pub pin: Option<Pin>,
+    pub checkpoints: Vec<StoredCheckpoint>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredCheckpoint {
-    pub trigger: TriggerName,
+    pub stream: StreamArn,
     pub shard: ShardId,
     pub checkpoint: Checkpoint,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PinCommit {
+    pub trigger: TriggerName,
+    pub repin: Repin,
+    pub now: Timestamp,
 }
 
 /// The committed part of a trigger's key-value state.

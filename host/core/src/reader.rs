@@ -1,12 +1,16 @@
 //! One shard's reader as a state machine: open, poll, expire, trim, throttle, end.
 //!
 //! Invariant: it ends only where the stream said so, by an answer without a next iterator or by the shard's being gone; the changes of
-//! that last answer are handed on like any others. It hands on each change once, in order.
+//! that last answer are handed on like any others. It hands on each change once, in order; whether some are missing, which a trim may mean, it does
+//! not judge.
 //! Knows no clock: the shell asks `next` what to do at a time, does it, and says what came of it.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::backoff::Backoff;
+use crate::budget::{Budget, Entered};
+use crate::mutant::{Mutant, on};
 use crate::port::{Position, ReadError};
 use crate::sequence::SequenceNumber;
 use crate::signal::PollResult;
@@ -20,7 +24,7 @@ pub struct Pace {
     pub busy: Duration,
     /// The first wait after an empty page; it doubles with every further one,
     pub idle_first: Duration,
-    /// up to this.
+    /// up to this; or longer, where a host reads so many shards that idle ones must take turns (`Budget`).
     pub idle_max: Duration,
     pub backoff: Backoff,
 }
@@ -55,19 +59,11 @@ pub enum Step {
     Ended,
 }
 
-/// What an operator must know of an answer.
+/// What an operator must know of an answer, and the shard's lanes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Note {
-    /// Changes after this one may be lost; none: nothing had been read.
-    Gap {
-        after: Option<SequenceNumber>,
-        result: PollResult,
-        reason: String,
-    },
-    Failed {
-        result: PollResult,
-        reason: String,
-    },
+pub struct Note {
+    pub result: PollResult,
+    pub reason: String,
 }
 
 #[derive(Debug)]
@@ -85,17 +81,27 @@ pub struct Reader {
     not_before: Timestamp,
     idle: Duration,
     failures: u32,
-    /// Answers in a row that the shard is gone.
+    /// Answers in a row that the shard is gone, iterators and pages alike;
     gone: u32,
+    /// and pages alone.
+    denied: u32,
+    /// When the last empty pages in a row were asked for, by the stream's clock; `TIP_MIN` at most.
+    empty: VecDeque<Timestamp>,
+    shared: Entered,
 }
 
 /// An end that the stream did not say is durable for every trigger, and endpoints that restart, or lag behind their own DescribeStream, say "not
 /// found" of shards that are there: so many answers in a row, some twenty seconds of back-off, it takes to believe it.
 const GONE_MIN: u32 = 7;
+/// The same of pages, where iterators are still given: by the shard's being there, or by an endpoint that gives them for any.
+const DENIED_MIN: u32 = 3 * GONE_MIN;
+
+/// An empty page is not the tip, and no answer says what is. So many in a row are taken for it.
+const TIP_MIN: usize = 30;
 
 impl Reader {
     /// `seed` spreads the back-off of many readers.
-    pub fn new(start: Position, pace: Pace, seed: u64) -> Self {
+    pub fn new(start: Position, pace: Pace, seed: u64, budget: &Budget) -> Self {
         let last_read = match &start {
             Position::After(number) => Some(number.clone()),
             Position::TrimHorizon => None,
@@ -112,7 +118,15 @@ impl Reader {
             idle: pace.idle_first,
             failures: 0,
             gone: 0,
+            denied: 0,
+            empty: VecDeque::new(),
+            shared: budget.enter(),
         }
+    }
+
+    /// Of a shard that is known to be gone: there is nothing to ask.
+    pub fn lost(seed: u64, budget: &Budget) -> Self {
+        Self { ended: true, ..Self::new(Position::TrimHorizon, Pace::aws(), seed, budget) }
     }
 
     pub fn has_ended(&self) -> bool {
@@ -121,6 +135,30 @@ impl Reader {
 
     pub fn is_busy(&self) -> bool {
         self.busy
+    }
+
+    /// Up to when nothing is unread, by the stream's clock; none: the reader does not stand at the tip.
+    pub fn tip(&self) -> Option<Timestamp> {
+        if on(Mutant::TipAtOnce) {
+            return self.empty.back().copied();
+        }
+        // That one of so many told the truth is what is believed, and not which.
+        self.empty.front().filter(|_| self.empty.len() >= TIP_MIN).copied()
+    }
+
+    /// Another reader of the shard has got an iterator,
+    pub fn has_iterators(&mut self) {
+        self.gone = 0;
+    }
+
+    /// or a page.
+    pub fn is_there(&mut self) {
+        (self.gone, self.denied) = (0, 0);
+    }
+
+    /// Whether it began, or begins again, at the trim horizon.
+    pub fn starts_at_horizon(&self) -> bool {
+        self.start == Position::TrimHorizon
     }
 
     /// What to do at `now`. A call that this names must be made, and its end told.
@@ -146,91 +184,93 @@ impl Reader {
         match result {
             Ok(iterator) => {
                 self.iterator = Some(iterator);
+                self.gone = 0;
                 None
             }
             Err(error) => Some(self.failed(now, &error)),
         }
     }
 
-    /// Takes a page's end; `page` keeps only changes that were not handed on before.
-    pub fn polled(&mut self, now: Timestamp, result: Result<&mut Page, ReadError>) -> Option<Note> {
+    /// Takes a page's end; `page` keeps only changes that were not handed on before. `asked`: when the call began, by the stream's clock.
+    pub fn polled(&mut self, now: Timestamp, asked: Timestamp, result: Result<&mut Page, ReadError>) -> Option<Note> {
         self.busy = false;
+        let denied = matches!(result, Err(ReadError::Gone(_)));
+        self.denied = if denied { self.denied + 1 } else { 0 };
         let page = match result {
             Ok(page) => page,
             Err(error) => return Some(self.failed(now, &error)),
         };
         self.failures = 0;
         self.gone = 0;
+        if on(Mutant::ChildAtLatest)
+            && self.last_read.is_none()
+            && let Some(newest) = page.changes.pop()
+        {
+            self.last_read = Some(newest.sequence_number);
+        }
+        if on(Mutant::LastPageDropped) && page.next_iterator.is_none() {
+            page.changes.clear();
+        }
         // From the horizon, a page may begin with what is known already.
         if let Some(last) = &self.last_read {
             page.changes.retain(|change| change.sequence_number > *last);
         }
-        let wait = match page.changes.last() {
-            Some(newest) => {
-                self.last_read = Some(newest.sequence_number.clone());
-                self.idle = self.pace.idle_first;
-                self.pace.busy
-            }
-            None => {
-                let wait = self.idle;
-                self.idle = (self.idle * 2).min(self.pace.idle_max);
-                wait
-            }
-        };
-        self.not_before = now + wait;
+        self.not_before = now + self.wait(asked, page);
         self.iterator = page.next_iterator.take();
-        self.ended = self.iterator.is_none();
+        self.ended = self.iterator.is_none() || (on(Mutant::EndedOnEmptyPage) && page.changes.is_empty());
         None
+    }
+
+    /// Until the next poll.
+    fn wait(&mut self, asked: Timestamp, page: &Page) -> Duration {
+        if let Some(newest) = page.changes.last() {
+            self.last_read = Some(newest.sequence_number.clone());
+            self.idle = self.pace.idle_first;
+            self.empty.clear();
+            return self.pace.busy;
+        }
+        if self.empty.len() >= TIP_MIN {
+            self.empty.pop_front();
+        }
+        self.empty.push_back(asked);
+        let crowded = self.shared.budget().idle_min();
+        let wait = self.idle;
+        self.idle = (self.idle * 2).min(self.pace.idle_max.max(crowded));
+        // Spread, so that shards that were opened together are not asked together for ever.
+        wait.mul_f64(0.75 + self.random.f64() / 4.0).max(self.pace.busy)
     }
 
     fn failed(&mut self, now: Timestamp, error: &ReadError) -> Note {
         self.failures = self.failures.saturating_add(1);
+        self.empty.clear();
         // An endpoint that expires every iterator, or trims every position, must not make this a busy loop.
         self.not_before = now + self.pace.backoff.delay(self.failures, &mut self.random);
-        match error {
-            ReadError::Throttled(_) => return failure(PollResult::Throttled, error),
-            ReadError::Gone(_) => self.gone += 1,
-            _ => self.gone = 0,
-        }
-        match error {
-            ReadError::Trimmed(_) if self.start != Position::TrimHorizon || self.iterator.is_some() && self.last_read.is_some() => {
-                self.iterator = None;
-                self.start = Position::TrimHorizon;
-                return self.gap(PollResult::Trimmed, error);
-            }
-            // The horizon moved while the first page was asked for: nothing that was there at the start is skipped unseen.
-            ReadError::Trimmed(_) => {
-                self.iterator = None;
-                return failure(PollResult::Trimmed, error);
-            }
-            // Whatever it still held is lost; that it held nothing cannot be known.
-            ReadError::Gone(_) if self.gone >= GONE_MIN => {
-                self.ended = true;
-                return self.gap(PollResult::Gone, error);
-            }
-            _ => {}
-        }
+        let result = match error {
+            // The iterator is as good as before.
+            ReadError::Throttled(_) => return note(PollResult::Throttled, error),
+            ReadError::Trimmed(_) => PollResult::Trimmed,
+            ReadError::IteratorExpired => PollResult::Expired,
+            ReadError::Refused(_) => PollResult::Refused,
+            ReadError::Gone(_) => PollResult::Gone,
+            ReadError::Unavailable(_) => PollResult::Unavailable,
+        };
+        self.gone = if result == PollResult::Gone { self.gone + 1 } else { 0 };
+        self.ended = self.gone >= GONE_MIN || self.denied >= DENIED_MIN || (on(Mutant::GoneAtOnce) && self.gone > 0);
         self.iterator = None;
-        if let Some(last) = &self.last_read {
-            self.start = Position::After(last.clone());
+        if on(Mutant::ExpiredAtHorizon) && result == PollResult::Expired {
+            (self.last_read, self.start) = (None, Position::TrimHorizon);
         }
-        match error {
-            ReadError::IteratorExpired => failure(PollResult::Expired, error),
-            ReadError::Refused(_) => failure(PollResult::Refused, error),
-            ReadError::Gone(_) => failure(PollResult::Gone, error),
-            _ => failure(PollResult::Unavailable, error),
+        match &self.last_read {
+            _ if result == PollResult::Trimmed => self.start = Position::TrimHorizon,
+            Some(last) => self.start = Position::After(last.clone()),
+            None => {}
         }
+        note(result, error)
     }
 }
 
-impl Reader {
-    fn gap(&self, result: PollResult, error: &ReadError) -> Note {
-        Note::Gap { after: self.last_read.clone(), result, reason: error.to_string() }
-    }
-}
-
-fn failure(result: PollResult, error: &ReadError) -> Note {
-    Note::Failed { result, reason: error.to_string() }
+fn note(result: PollResult, error: &ReadError) -> Note {
+    Note { result, reason: error.to_string() }
 }
 
 #[cfg(test)]

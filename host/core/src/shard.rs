@@ -1,61 +1,92 @@
-//! One shard, whole: its reader, the window, and a lane for each trigger, as one state machine.
+//! One shard, whole: its feeds, and a lane for each trigger, as one state machine.
 //!
-//! Invariants: one reader, however many triggers; at most one call of the reader, and one delivery and one commit of each lane, are under way;
-//! what the window let go every lane has taken. A slow trigger holds the others back once the window is full.
+//! Invariants: at most two readers, however many triggers, and together they poll no faster than one may; at most one delivery and one commit
+//! of each lane are under way; a lane takes every change once, in order, whichever feed it comes from. A lane that falls behind what the main window
+//! holds is fed by the second reader until it has caught up: no trigger holds another back.
 //! Knows no clock, no tasks: `step` takes what happened and names what to do.
 
 use std::sync::Arc;
 
 use crate::delivery::{Batch, Lane, Report, Settlement, Step as LaneStep};
+use crate::feed::{Feed, ReaderId, Reading};
+use crate::gap::Cause;
+use crate::mutant::{Mutant, on};
 use crate::name::{PluginVersion, ShardId, StreamName};
 use crate::port::{Position, ReadError};
-use crate::reader::{Note, Reader, Step as ReaderStep};
 use crate::signal::{Signal, Signals};
 use crate::slice::Page;
 use crate::time::Timestamp;
-use crate::window::Window;
 
-/// What happened.
+mod feeding;
+mod slot;
+
+use slot::{Fed, Slot};
+
+/// What happened. `asked`: when the call began, by the stream's clock. `trigger`: the caller's number for it.
 #[derive(Debug)]
 pub enum Event {
     /// The first event; later, that a time came that `wake_at` had named.
     Woke,
-    Opened(Result<Box<str>, ReadError>),
-    Polled(Result<Page, ReadError>),
-    /// A delivery ended. `lane` is the index of the trigger's lane.
+    /// One more trigger may read the shard.
+    Joined {
+        trigger: usize,
+        lane: Box<Lane>,
+    },
+    Opened {
+        reader: ReaderId,
+        asked: Timestamp,
+        result: Result<Box<str>, ReadError>,
+    },
+    Polled {
+        reader: ReaderId,
+        asked: Timestamp,
+        result: Result<Page, ReadError>,
+    },
+    /// A delivery ended.
     Reported {
-        lane: usize,
+        trigger: usize,
         report: Report,
         version: PluginVersion,
     },
     /// A settlement is durable.
     Committed {
-        lane: usize,
+        trigger: usize,
     },
     /// No new poll, no new delivery: end when what is under way has ended.
     Drain,
 }
 
-/// What to do. Each but `End` is answered by one event.
+/// What to do. Each but `Finished` and `End` is answered by one event.
 #[derive(Debug)]
 pub enum Action {
-    Open(Position),
-    Poll(Box<str>),
+    Open {
+        reader: ReaderId,
+        position: Position,
+    },
+    Poll {
+        reader: ReaderId,
+        iterator: Box<str>,
+    },
     Deliver {
-        lane: usize,
+        trigger: usize,
         batch: Batch,
     },
-    /// To be tried until it is durable: no other of this lane is committed before.
+    /// To be tried until it is durable: no other of this trigger is committed before.
     Commit {
-        lane: usize,
+        trigger: usize,
         settlement: Box<Settlement>,
+    },
+    /// The trigger has acknowledged all of the shard, durably. `complete_until` is its checkpoint's.
+    Finished {
+        trigger: usize,
+        complete_until: Option<Timestamp>,
     },
     End(End),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// Every trigger has acknowledged all of the shard: its children may begin.
+    /// Every trigger that joined has acknowledged all of the shard.
     Finished,
     Drained,
 }
@@ -64,23 +95,49 @@ pub enum End {
 pub struct ShardConsumer {
     stream: StreamName,
     shard: ShardId,
-    reader: Reader,
-    window: Window,
-    lanes: Vec<Lane>,
+    reading: Reading,
+    random: fastrand::Rng,
     signals: Arc<dyn Signals>,
+    slots: Vec<Slot>,
+    /// For all that keep up; none: nobody has joined yet.
+    main: Option<Feed>,
+    /// For all that lag.
+    catch_up: Option<Feed>,
+    readers: u32,
+    /// Two readers share a shard's calls.
+    poll_at: Timestamp,
+    /// Which reader polled last.
+    polled: Option<ReaderId>,
+    /// The stream's clock, when it was last seen.
+    stream_clock: Timestamp,
     draining: bool,
-    window_was_full: bool,
     wake_at: Option<Timestamp>,
 }
 
 impl ShardConsumer {
-    pub fn new(stream: StreamName, shard: ShardId, reader: Reader, window: Window, signals: Arc<dyn Signals>) -> Self {
-        Self { stream, shard, reader, window, lanes: Vec::new(), signals, draining: false, window_was_full: false, wake_at: None }
+    pub fn new(stream: StreamName, shard: ShardId, reading: Reading, seed: u64, signals: Arc<dyn Signals>) -> Self {
+        let stream_clock = reading.lost.unwrap_or_default();
+        Self {
+            stream,
+            shard,
+            reading,
+            random: fastrand::Rng::with_seed(seed),
+            signals,
+            slots: Vec::new(),
+            main: None,
+            catch_up: None,
+            readers: 0,
+            poll_at: Timestamp::default(),
+            polled: None,
+            stream_clock,
+            draining: false,
+            wake_at: None,
+        }
     }
 
-    /// Only before the first step. Lanes are named by the order in which they were added.
-    pub fn add_lane(&mut self, lane: Lane) {
-        self.lanes.push(lane);
+    /// Before the first step: lanes that begin together share a reader, where they are about as far. Later, `Event::Joined`.
+    pub fn add(&mut self, trigger: usize, lane: Lane) {
+        self.slots.push(Slot::new(trigger, lane));
     }
 
     /// When to send `Woke`, if nothing else happens before.
@@ -89,124 +146,190 @@ impl ShardConsumer {
     }
 
     pub fn step(&mut self, now: Timestamp, event: Event) -> Vec<Action> {
-        match event {
-            Event::Woke => {}
-            Event::Opened(result) => {
-                let note = self.reader.opened(now, result);
-                self.tell(note);
-            }
-            Event::Polled(result) => self.polled(now, result),
-            Event::Reported { lane, report, version } => self.reported(now, lane, report, &version),
-            Event::Committed { lane } => self.lanes[lane].committed(),
-            Event::Drain => self.draining = true,
-        }
-        self.go_on(now)
-    }
-
-    fn polled(&mut self, now: Timestamp, result: Result<Page, ReadError>) {
-        match result {
-            Ok(mut page) => {
-                let note = self.reader.polled(now, Ok(&mut page));
-                page.changes.into_iter().for_each(|change| self.window.push(change));
-                self.tell(note);
-            }
-            Err(error) => {
-                let note = self.reader.polled(now, Err(error));
-                self.tell(note);
-            }
-        }
-    }
-
-    fn reported(&mut self, now: Timestamp, lane: usize, report: Report, version: &PluginVersion) {
-        let settled = self.lanes[lane].reported(now, report, version);
-        let trigger = &self.lanes[lane].origin().trigger;
-        if let Some(reason) = &settled.reason {
-            let backtrace = settled.backtrace.as_deref();
-            self.signals
-                .emit(Signal::ChangesFailed { trigger, shard: &self.shard, changes: settled.failed, reason, backtrace });
-        }
-    }
-
-    /// Everything that can be begun now.
-    fn go_on(&mut self, now: Timestamp) -> Vec<Action> {
         let mut actions = Vec::new();
-        self.wake_at = None;
-        for index in 0..self.lanes.len() {
-            self.advance_lane(now, index, &mut actions);
-        }
-        if let Some(lowest) = self.lanes.iter().map(Lane::cursor).min() {
-            self.window.release_below(lowest.min(self.window.end()));
-        }
-        self.advance_reader(now, &mut actions);
-        if let Some(end) = self.end() {
-            actions.push(Action::End(end));
-        }
+        let touched = match event {
+            Event::Woke => None,
+            Event::Joined { trigger, lane } => {
+                self.add(trigger, *lane);
+                None
+            }
+            Event::Opened { reader, asked, result } => {
+                self.opened(now, reader, asked, result);
+                None
+            }
+            Event::Polled { reader, asked, result } => {
+                self.polled(now, reader, asked, result);
+                None
+            }
+            Event::Reported { trigger, report, version } => self.reported(now, trigger, report, &version),
+            Event::Committed { trigger } => self.committed(trigger, &mut actions),
+            Event::Drain => {
+                self.draining = true;
+                None
+            }
+        };
+        self.go_on(now, touched, &mut actions);
         actions
     }
 
+    fn opened(&mut self, now: Timestamp, reader: ReaderId, asked: Timestamp, result: Result<Box<str>, ReadError>) {
+        self.see_clock(now, reader, asked);
+        if result.is_ok() {
+            [&mut self.main, &mut self.catch_up]
+                .into_iter()
+                .flatten()
+                .for_each(|feed| feed.reader.has_iterators());
+        }
+        let Some(feed) = self.feed(reader) else { return };
+        let note = feed.reader.opened(now, result);
+        let at_horizon = note.is_none() && feed.reader.starts_at_horizon();
+        if at_horizon {
+            feed.at_horizon();
+            self.doubt(reader, Cause::Trimmed);
+        }
+        self.tell(note, reader);
+    }
+
+    /// What an answer says may be as young as itself: a call may have slept with its machine, while things were trimmed.
+    fn see_clock(&mut self, now: Timestamp, reader: ReaderId, asked: Timestamp) {
+        let took = self.feed(reader).map(|feed| now.since(feed.called)).unwrap_or_default();
+        self.stream_clock = asked + took;
+    }
+
+    fn polled(&mut self, now: Timestamp, reader: ReaderId, asked: Timestamp, result: Result<Page, ReadError>) {
+        self.see_clock(now, reader, asked);
+        if result.is_ok() {
+            [&mut self.main, &mut self.catch_up].into_iter().flatten().for_each(|feed| feed.reader.is_there());
+        }
+        let Some(feed) = self.feed(reader) else { return };
+        let note = match result {
+            Ok(mut page) => {
+                let note = feed.reader.polled(now, asked, Ok(&mut page));
+                page.changes.into_iter().for_each(|change| feed.window.push(change));
+                note
+            }
+            Err(error) => feed.reader.polled(now, asked, Err(error)),
+        };
+        if let Some(tip) = feed.reader.tip() {
+            let (end, kind) = (feed.window.end(), self.kind(reader));
+            let fed = self.slots.iter_mut().filter(|slot| slot.fed == kind);
+            fed.for_each(|slot| slot.lane.stood_at_tip(tip, end));
+        }
+        self.tell(note, reader);
+    }
+
+    /// Says what a reader met; where it met the shard's end by its being gone, every lane that it feeds may have lost something.
+    fn tell(&mut self, note: Option<crate::reader::Note>, reader: ReaderId) {
+        let Some(note) = note else { return };
+        let (stream, shard) = (&self.stream, &self.shard);
+        self.signals.emit(Signal::PollFailed { stream, shard, result: note.result, reason: &note.reason });
+        if self.feed(reader).is_some_and(|feed| feed.reader.has_ended()) {
+            self.doubt(reader, Cause::Gone);
+        }
+    }
+
+    fn reported(&mut self, now: Timestamp, trigger: usize, report: Report, version: &PluginVersion) -> Option<usize> {
+        let index = self.slots.iter().position(|slot| slot.trigger == trigger)?;
+        let lane = &mut self.slots[index].lane;
+        let settled = lane.reported(now, report, version);
+        if let Some(reason) = &settled.reason {
+            let (trigger, shard, backtrace) = (&lane.origin().trigger, &self.shard, settled.backtrace.as_deref());
+            self.signals
+                .emit(Signal::ChangesFailed { trigger, shard, changes: settled.failed, reason, backtrace });
+        }
+        Some(index)
+    }
+
+    fn committed(&mut self, trigger: usize, actions: &mut Vec<Action>) -> Option<usize> {
+        let index = self.slots.iter().position(|slot| slot.trigger == trigger)?;
+        self.slots[index].lane.committed();
+        if self.slots[index].lane.is_finished() {
+            self.tell_lag(index, false);
+        }
+        let slot = &mut self.slots[index];
+        // Once more, though it may be what was told last: so it is seen that the trigger gets on.
+        slot.told_oldest = None;
+        if slot.lane.is_finished() {
+            actions.push(Action::Finished { trigger, complete_until: slot.lane.complete_until() });
+        }
+        Some(index)
+    }
+
+    /// Everything that can be begun now. `touched`: only this lane has moved.
+    fn go_on(&mut self, now: Timestamp, touched: Option<usize>, actions: &mut Vec<Action>) {
+        self.wake_at = None;
+        let moved = self.place_lanes(now);
+        let touched = touched.filter(|_| !moved);
+        for index in 0..self.slots.len() {
+            if touched.is_none_or(|touched| touched == index) {
+                self.advance_lane(now, index, actions);
+            } else {
+                self.wake_lane(now, index);
+            }
+        }
+        self.release(now);
+        self.steer_catch_up(now);
+        self.advance_readers(now, actions);
+        match self.end() {
+            // Who joins within the second gets this reader's pace, not a new one's.
+            Some(End::Finished) if now < self.poll_at + 4 * self.reading.pace.busy => {
+                wake(&mut self.wake_at, self.poll_at + 4 * self.reading.pace.busy)
+            }
+            Some(end) => actions.push(Action::End(end)),
+            None => {}
+        }
+    }
+
     fn advance_lane(&mut self, now: Timestamp, index: usize, actions: &mut Vec<Action>) {
-        let lane = &mut self.lanes[index];
+        let slot = &mut self.slots[index];
+        let feed = match slot.fed {
+            Fed::Main => self.main.as_ref(),
+            Fed::CatchUp => self.catch_up.as_ref(),
+            Fed::Nothing => None,
+        };
+        let window = feed.map(|feed| &feed.window);
         if !self.draining {
-            match lane.next(now, &self.window, self.reader.has_ended()) {
-                LaneStep::Deliver(batch) => actions.push(Action::Deliver { lane: index, batch }),
+            let ended = feed.is_some_and(|feed| feed.reader.has_ended());
+            match slot.lane.next(now, window, ended) {
+                LaneStep::Deliver(batch) => actions.push(Action::Deliver { trigger: slot.trigger, batch }),
                 LaneStep::WaitUntil(time) => wake(&mut self.wake_at, time),
                 LaneStep::Idle | LaneStep::Busy | LaneStep::Finished => {}
             }
         }
         // While the shard drains too: what is settled is done, and would only be done again.
-        if let Some(settlement) = lane.commit(now) {
-            actions.push(Action::Commit { lane: index, settlement: Box::new(settlement) });
+        if let Some(settlement) = slot.lane.commit(now) {
+            if on(Mutant::ChildBeforeDurable) && settlement.checkpoint.finished {
+                let complete_until = settlement.checkpoint.complete_until;
+                actions.push(Action::Finished { trigger: slot.trigger, complete_until });
+            }
+            actions.push(Action::Commit { trigger: slot.trigger, settlement: Box::new(settlement) });
         }
-        if let Some(due) = lane.commit_due() {
+        if let Some(due) = slot.lane.commit_due() {
             wake(&mut self.wake_at, due);
         }
-        let created = lane.oldest(&self.window);
-        self.signals.emit(Signal::Oldest { trigger: &lane.origin().trigger, shard: &self.shard, created });
+        let created = slot.lane.oldest(window);
+        if slot.told_oldest != Some(created) {
+            slot.told_oldest = Some(created);
+            self.signals
+                .emit(Signal::Oldest { trigger: &slot.lane.origin().trigger, shard: &self.shard, created });
+        }
     }
 
-    fn advance_reader(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
-        if self.draining || self.reader.has_ended() {
-            return;
-        }
-        let full = !self.window.has_room() && !self.reader.is_busy();
-        if full && !self.window_was_full {
-            self.signals
-                .emit(Signal::WindowFull { stream: &self.stream, shard: &self.shard, bytes: self.window.bytes() });
-        }
-        self.window_was_full = full;
-        if full {
-            return;
-        }
-        match self.reader.next(now) {
-            ReaderStep::Open(position) => actions.push(Action::Open(position)),
-            ReaderStep::Poll(iterator) => actions.push(Action::Poll(iterator)),
-            ReaderStep::WaitUntil(time) => wake(&mut self.wake_at, time),
-            ReaderStep::Busy | ReaderStep::Ended => {}
+    /// Of a lane in which nothing has happened: when it wants to go on.
+    fn wake_lane(&mut self, now: Timestamp, index: usize) {
+        let lane = &self.slots[index].lane;
+        for time in [lane.commit_due(), lane.retry_due()].into_iter().flatten() {
+            wake(&mut self.wake_at, time.max(now));
         }
     }
 
     fn end(&self) -> Option<End> {
-        if self.lanes.iter().all(Lane::is_finished) {
+        if !self.slots.is_empty() && self.slots.iter().all(|slot| slot.lane.is_finished()) {
             return Some(End::Finished);
         }
         // A poll under way may be dropped: what it brings is read again.
-        let busy = self.lanes.iter().any(Lane::is_busy);
+        let busy = self.slots.iter().any(|slot| slot.lane.is_busy());
         (self.draining && !busy).then_some(End::Drained)
-    }
-
-    fn tell(&self, note: Option<Note>) {
-        match note {
-            None => {}
-            Some(Note::Gap { after, result, reason }) => {
-                self.signals
-                    .emit(Signal::PollFailed { stream: &self.stream, shard: &self.shard, result, reason: &reason });
-                self.signals.emit(Signal::Gap { stream: &self.stream, shard: &self.shard, after: after.as_ref() });
-            }
-            Some(Note::Failed { result, reason }) => {
-                self.signals
-                    .emit(Signal::PollFailed { stream: &self.stream, shard: &self.shard, result, reason: &reason });
-            }
-        }
     }
 }
 

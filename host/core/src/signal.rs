@@ -6,8 +6,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::gap::Gap;
 use crate::name::{PluginVersion, ShardId, StreamArn, StreamName, TriggerName};
-use crate::sequence::SequenceNumber;
 use crate::time::Timestamp;
 
 pub trait Signals: Send + Sync + fmt::Debug {
@@ -43,6 +43,7 @@ pub enum Signal<'a> {
     },
     Polled {
         stream: &'a StreamName,
+        shard: &'a ShardId,
         result: PollResult,
         changes: usize,
         bytes: usize,
@@ -54,11 +55,20 @@ pub enum Signal<'a> {
         result: PollResult,
         reason: &'a str,
     },
-    /// Changes may be lost: the stream trimmed the position before it was read.
+    /// Changes may be lost to this trigger.
     Gap {
         stream: &'a StreamName,
+        trigger: &'a TriggerName,
+        gap: &'a Gap,
+        /// The trigger goes no further: `on_gap` says so.
+        stops: bool,
+    },
+    /// A trigger fell behind what the shard's window holds, or has caught up with it again: a second reader feeds all that lag.
+    Lags {
+        stream: &'a StreamName,
+        trigger: &'a TriggerName,
         shard: &'a ShardId,
-        after: Option<&'a SequenceNumber>,
+        lags: bool,
     },
     WindowFull {
         stream: &'a StreamName,
@@ -87,6 +97,7 @@ pub enum Signal<'a> {
     },
     Acknowledged {
         trigger: &'a TriggerName,
+        shard: &'a ShardId,
         changes: usize,
     },
     DeadLettered {
@@ -101,7 +112,8 @@ pub enum Signal<'a> {
         attempts: u32,
         reason: &'a str,
     },
-    /// The oldest change not acknowledged in this shard was created then; none: the trigger is at the tip.
+    /// The oldest change not acknowledged in this shard was created then; none: the trigger is at the tip, or has finished the shard. Told when it
+    /// changes, and after each commit.
     Oldest {
         trigger: &'a TriggerName,
         shard: &'a ShardId,

@@ -89,9 +89,10 @@ fn print_dump(dump: &Dump) -> Result<()> {
         // What tells the streams of one table apart.
         let label = row.stream.rsplit('/').next().unwrap_or(&row.stream).to_owned();
         let above = row.acknowledged.len().to_string();
-        vec![row.trigger.clone(), label, row.shard.clone(), watermark, above, end.to_owned()]
+        let complete = row.complete_until_ms.map_or_else(String::new, |ms| ms.to_string());
+        vec![row.trigger.clone(), label, row.shard.clone(), watermark, above, complete, end.to_owned()]
     };
-    let header = ["TRIGGER", "STREAM", "SHARD", "WATERMARK", "ACKNOWLEDGED ABOVE", ""];
+    let header = ["TRIGGER", "STREAM", "SHARD", "WATERMARK", "ACKNOWLEDGED ABOVE", "COMPLETE UNTIL MS", ""];
     output::table(&header, &dump.checkpoints.iter().map(checkpoint).collect::<Vec<_>>())
 }
 

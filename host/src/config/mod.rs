@@ -10,6 +10,7 @@ mod mailer;
 mod read;
 mod schema;
 mod settings;
+mod start;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -26,7 +27,9 @@ use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 use tripline_capability::mail::MailerConfig;
 use tripline_core::delivery::Policy;
+use tripline_core::gap::OnGap;
 use tripline_core::name::{StreamName, TriggerName};
+use tripline_core::start::Start;
 use tripline_core::view::View;
 use tripline_runtime::{INSTANCES_MAX, Limits};
 
@@ -79,6 +82,9 @@ pub struct StreamConfig {
     pub streams_endpoint: Option<String>,
     /// What one shard's window may hold.
     pub window_bytes_max: usize,
+    /// Of its triggers, but of those that have one of their own.
+    pub start: Start,
+    pub on_gap: OnGap,
 }
 
 /// A table that plugins may be granted.
@@ -94,6 +100,8 @@ pub struct TriggerConfig {
     pub name: TriggerName,
     /// One of `Config::streams`.
     pub stream: StreamName,
+    /// Its own, else the stream's.
+    pub start: Start,
     pub plugin: PluginRef,
     /// The only plugin that may run: 64 lower-case hexadecimal digits.
     pub sha256: Option<String>,
@@ -112,6 +120,7 @@ impl fmt::Debug for TriggerConfig {
         f.debug_struct("TriggerConfig")
             .field("name", &self.name)
             .field("stream", &self.stream)
+            .field("start", &self.start)
             .field("plugin", &self.plugin)
             .field("sha256", &self.sha256)
             .field("view", &self.view)
@@ -190,6 +199,7 @@ fn read(root: &Value<'_>) -> Option<Config> {
 
     let mut known = Known {
         streams: BTreeMap::new(),
+        starts: BTreeMap::new(),
         targets: BTreeMap::new(),
         mailers: mailers.iter().map(|(name, _)| (*name, ())).collect(),
         bundled: tripline_bundled::PLUGINS.iter().map(|plugin| plugin.name).collect(),
@@ -207,6 +217,7 @@ fn read(root: &Value<'_>) -> Option<Config> {
         if let Some((stream, identity)) = &read {
             one_reader_for_each_table(value, identity, &known);
             config.streams.insert(stream.name.clone(), stream.clone());
+            known.starts.insert(name, stream.start);
         }
         known.streams.insert(name, read.map(|(_, identity)| identity));
     }

@@ -26,8 +26,8 @@ pub(super) const HOST: Schema =
 
 pub(super) const STREAM: Schema = Schema {
     title: "[streams.NAME]",
-    built: &["table", "arn", "region", "endpoint", "streams_endpoint", "profile", "role_arn", "window", "start"],
-    planned: &[("on_gap", "remove it; a gap is counted, logged and shown, and reading goes on at the trim horizon")],
+    built: &["table", "arn", "region", "endpoint", "streams_endpoint", "profile", "role_arn", "window", "start", "on_gap"],
+    planned: &[],
 };
 
 pub(super) const TARGET: Schema =
@@ -59,7 +59,7 @@ pub(super) const TRIGGER: Schema = Schema {
     ],
     planned: &[
         ("filters", "remove it; the plugin sees every change, and can acknowledge those it does not want"),
-        ("on_gap", "remove it; a gap is counted, logged and shown, and reading goes on at the trim horizon"),
+        ("on_gap", "remove it, and set on_gap in [streams.NAME], for all triggers of the stream"),
     ],
 };
 

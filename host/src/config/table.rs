@@ -2,12 +2,13 @@
 //!
 //! Invariant: a region and an endpoint of one table never contradict its ARN, and an endpoint never comes without a region.
 
+use tripline_core::gap::OnGap;
 use tripline_core::name::StreamName;
 
 use super::endpoint;
 use super::read::{Section, Value};
 use super::schema::{STREAM, TARGET};
-use super::{Connection, StreamConfig, TargetConfig};
+use super::{Connection, StreamConfig, TargetConfig, start};
 
 const WINDOW_BYTES_DEFAULT: usize = 16 << 20;
 const WINDOW_BYTES_MIN: usize = 1 << 20;
@@ -61,9 +62,11 @@ pub(super) fn stream(name: &str, value: &Value<'_>) -> Option<(StreamConfig, Ide
         require_region(&section, &connection);
     }
     let window_bytes_max = section.get("window").and_then(|value| value.size(WINDOW_BYTES_MIN..=WINDOW_BYTES_MAX));
-    if let Some(value) = section.get("start") {
-        start(&value);
-    }
+    let start = section.get("start").and_then(|value| start::start(&value)).unwrap_or_default();
+    let on_gap = section
+        .get("on_gap")
+        .and_then(|value| value.choice(&[("continue", OnGap::Continue), ("stop", OnGap::Stop)], &[]));
+    let on_gap = on_gap.unwrap_or_default();
     let (table, account) = match (section.get("table"), arn) {
         (Some(table), None) if section.get("arn").is_none() => (table_name(&table)?, None),
         (Some(table), _) => {
@@ -79,7 +82,8 @@ pub(super) fn stream(name: &str, value: &Value<'_>) -> Option<(StreamConfig, Ide
     };
     let identity = Identity::of(&table, &connection, account);
     let window_bytes_max = window_bytes_max.unwrap_or(WINDOW_BYTES_DEFAULT);
-    Some((StreamConfig { name: StreamName::from(name), table, connection, streams_endpoint, window_bytes_max }, identity))
+    let name = StreamName::from(name);
+    Some((StreamConfig { name, table, connection, streams_endpoint, window_bytes_max, start, on_gap }, identity))
 }
 
 /// None when something needed is missing or wrong.
@@ -92,15 +96,6 @@ pub(super) fn target(name: &str, value: &Value<'_>) -> Option<(TargetConfig, Ide
     let table = section.require("table", "write table = \"NAME\"").and_then(|value| table_name(&value))?;
     let identity = Identity::of(&table, &connection, None);
     Some((TargetConfig { name: name.into(), table, connection }, identity))
-}
-
-/// Where a trigger begins that has no checkpoint.
-pub(super) fn start(value: &Value<'_>) {
-    if value.raw.is_datetime() || value.raw.as_str().is_some_and(|text| text.starts_with(|c: char| c.is_ascii_digit())) {
-        value.planned("a time", "set \"trim-horizon\"");
-    } else {
-        value.choice(&[("trim-horizon", ())], &["latest", "snapshot"]);
-    }
 }
 
 fn connection(section: &Section<'_>) -> Connection {

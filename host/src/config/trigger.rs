@@ -8,13 +8,14 @@ use std::time::Duration;
 use tripline_core::backoff::Backoff;
 use tripline_core::delivery::{Policy, Then};
 use tripline_core::name::{StreamName, TriggerName};
+use tripline_core::start::Start;
 use tripline_core::view::{View, ViewType};
 use tripline_runtime::Limits;
 
 use super::fault::did_you_mean;
 use super::read::{Section, Value};
 use super::schema::{BATCH, GRANTS, LIMITS, RETRY, TRIGGER};
-use super::{GrantsConfig, PluginRef, TriggerConfig, settings, table, unit};
+use super::{GrantsConfig, PluginRef, TriggerConfig, settings, start, table, unit};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -25,6 +26,7 @@ const AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// What a trigger can refer to. A stream or a target with faults of its own is known by name only.
 pub(super) struct Known<'k> {
     pub(super) streams: BTreeMap<&'k str, Option<table::Identity>>,
+    pub(super) starts: BTreeMap<&'k str, Start>,
     pub(super) targets: BTreeMap<&'k str, Option<table::Identity>>,
     pub(super) mailers: BTreeMap<&'k str, ()>,
     pub(super) bundled: Vec<&'static str>,
@@ -37,6 +39,8 @@ pub(super) fn trigger(name: &str, value: &Value<'_>, known: &Known<'_>) -> Optio
     let stream = section
         .require("stream", "write the name of one of [streams]")
         .and_then(|value| reference(&value, &known.streams, "streams"));
+    let start = section.get("start").and_then(|value| start::start(&value));
+    let start = start.or_else(|| known.starts.get(stream?).copied()).unwrap_or_default();
     let plugin = section
         .require("plugin", "write a path, or \"bundled:NAME\"")
         .and_then(|value| plugin(&value, &known.bundled));
@@ -51,6 +55,7 @@ pub(super) fn trigger(name: &str, value: &Value<'_>, known: &Known<'_>) -> Optio
     Some(TriggerConfig {
         name: TriggerName::from(name),
         stream: StreamName::from(stream?),
+        start,
         plugin: plugin?,
         sha256,
         view: view?,
@@ -63,9 +68,6 @@ pub(super) fn trigger(name: &str, value: &Value<'_>, known: &Known<'_>) -> Optio
 }
 
 fn refuse_what_is_not_built_yet(section: &Section<'_>) {
-    if let Some(value) = section.get("start") {
-        table::start(&value);
-    }
     if let Some(value) = section.get("parallelism")
         && value.integer(1..=64).is_some_and(|parallelism| parallelism > 1)
     {

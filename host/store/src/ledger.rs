@@ -11,16 +11,17 @@ use tripline_core::checkpoint::Checkpoint;
 use tripline_core::decimal::Decimal;
 use tripline_core::effect::{CounterKey, Mutation};
 use tripline_core::name::TriggerName;
-use tripline_core::port::{Commit, MailOutcome};
+use tripline_core::port::{Commit, MailOutcome, PinCommit};
+use tripline_core::start::Repin;
 use tripline_core::time::Timestamp;
 
 use crate::cache::Cache;
 use crate::checkpoint::{self, Place};
 use crate::counter::{self, CounterId};
 use crate::sql::WriteError;
-use crate::{dead_letter, outbox, state};
+use crate::{dead_letter, gap, outbox, pin, state};
 
-/// How often expired state and old mail are looked for.
+/// How often expired state, old mail and old checkpoints are looked for.
 const PURGE_EVERY_MS: u64 = 60_000;
 /// So much at a time, so that commits need not wait long.
 const PURGE_ROWS_MAX: usize = 1_000;
@@ -28,6 +29,8 @@ const PURGE_ROWS_MAX: usize = 1_000;
 #[derive(Debug)]
 pub(crate) enum Write {
     Commit(Commit),
+    /// All of them, or none.
+    Pin(Vec<PinCommit>),
     Settle {
         message_id: Box<str>,
         outcome: MailOutcome,
@@ -81,6 +84,7 @@ impl Ledger {
         self.execute("SAVEPOINT one")?;
         let applied = match write {
             Write::Commit(commit) => self.commit(commit),
+            Write::Pin(pins) => self.pin(pins),
             Write::Settle { message_id, outcome } => self.settle(&message_id, &outcome),
             Write::Requeue { message_ids, now } => self.requeue(&message_ids, now),
         };
@@ -120,7 +124,7 @@ impl Ledger {
     }
 
     fn commit(&mut self, commit: Commit) -> Result<Mails, WriteError> {
-        let Commit { trigger, stream, shard, checkpoint, mutations, dead_letters, now } = commit;
+        let Commit { trigger, stream, shard, checkpoint, mutations, dead_letters, gaps, now } = commit;
         self.saw(now);
         let (deltas, mails) = self.mutate(&trigger, mutations, now)?;
         for (counter, delta) in deltas {
@@ -135,6 +139,9 @@ impl Ledger {
         for letter in &dead_letters {
             dead_letter::insert(&self.connection, &place, letter, now)?;
         }
+        for gap in &gaps {
+            gap::insert(&self.connection, (&place.trigger, &place.stream), gap, now)?;
+        }
         let loaded;
         let old = match self.checkpoints.get(&place) {
             Some(old) => old,
@@ -143,9 +150,41 @@ impl Ledger {
                 &loaded
             }
         };
-        checkpoint::save(&self.connection, &place, (old, &checkpoint), now)?;
-        self.checkpoints.stage(place, checkpoint);
+        let saved = checkpoint::save(&self.connection, &place, (old, checkpoint), now)?;
+        self.checkpoints.stage(place, saved);
         Ok(mails)
+    }
+
+    fn pin(&mut self, pins: Vec<PinCommit>) -> Result<Mails, WriteError> {
+        for PinCommit { trigger, repin, now } in pins {
+            self.saw(now);
+            let Repin { pin, finished, gap, .. } = repin;
+            pin::save(&self.connection, &trigger, &pin)?;
+            if let Some((stream, gap)) = &gap {
+                gap::insert(&self.connection, (&trigger, stream), gap, now)?;
+            }
+            for shard in finished {
+                let place = Place { trigger: trigger.clone(), stream: pin.stream.clone(), shard };
+                let old = match self.checkpoints.get(&place) {
+                    Some(old) => old.clone(),
+                    None => checkpoint::load(&self.connection, &place)?.unwrap_or_default(),
+                };
+                let saved = checkpoint::save(&self.connection, &place, (&old, Checkpoint { finished: true, ..old.clone() }), now)?;
+                self.checkpoints.stage(place, saved);
+            }
+            let gone = checkpoint::leave_older(&self.connection, &trigger, &pin.stream)?;
+            self.forget(gone);
+        }
+        Ok(Mails::new())
+    }
+
+    /// The disk has no rows of these places any more.
+    fn forget(&mut self, gone: Vec<Place>) {
+        for place in gone {
+            if self.checkpoints.get(&place).is_some() {
+                self.checkpoints.stage(place, Checkpoint::default());
+            }
+        }
     }
 
     /// Writes state and mail in their order, and sums up the counters: they commute. Returns the sums and the mails that are new.
@@ -203,6 +242,10 @@ impl Ledger {
         self.transaction(|ledger| {
             more |= state::purge(&ledger.connection, now, PURGE_ROWS_MAX)? == PURGE_ROWS_MAX;
             more |= outbox::purge(&ledger.connection, now, PURGE_ROWS_MAX)? == PURGE_ROWS_MAX;
+            let gone = checkpoint::prune(&ledger.connection, now, PURGE_ROWS_MAX)?;
+            more |= gone.len() == PURGE_ROWS_MAX;
+            ledger.forget(gone);
+            ledger.checkpoints.keep();
             Ok(())
         })?;
         if !more {

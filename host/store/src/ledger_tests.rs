@@ -70,6 +70,7 @@ fn commit(watermark: u32, delta: &str, reason: &str) -> Commit {
             Mutation::SetState { key: format!("k{watermark}").into(), value: vec![1], expires_ms: None },
         ],
         dead_letters: vec![letter],
+        gaps: vec![],
         now: Timestamp::from_ms(1),
     }
 }
@@ -161,6 +162,7 @@ fn a_checkpoint_never_goes_back() {
         watermark: Some(number(watermark)),
         acknowledged: acknowledged.iter().copied().map(number).collect(),
         finished,
+        complete_until: None,
     };
     let steps = [
         (checkpoint(9, &[11, 13], false), true),
@@ -184,7 +186,7 @@ fn a_checkpoint_never_goes_back() {
             if *passes {
                 last = checkpoint.clone();
             }
-            let stored = checkpoint::of_stream(&fixture.ledger.connection, &"arn".into()).unwrap();
+            let stored = checkpoint::of_trigger(&fixture.ledger.connection, &"t".into()).unwrap();
             assert_eq!(stored[0].checkpoint, last);
         }
         assert_eq!(fixture.seen().split('|').next(), Some("n=4 "));
@@ -239,4 +241,67 @@ fn expired_state_and_mails_sent_long_ago_are_purged() {
     check(2 * day + 1, ("goes later stays", "pending sent")); // Within a minute of the last look.
     check(31 * day, ("later stays", "pending sent"));
     check(31 * day + 60_000, ("later stays", "pending"));
+}
+
+/// Rows `trigger shard finished updated_day`: which a look in ten days leaves, and that nothing is known by heart that is gone.
+#[track_caller]
+fn check_prune(rows: &[(&str, &str, bool, u64)], left: &str) {
+    let mut fixture = Fixture::new();
+    let day = 24 * 60 * 60 * 1000;
+    let checkpoint =
+        |finished| Checkpoint { acknowledged: [SequenceNumber::parse("9").unwrap()].into(), finished, ..Checkpoint::default() };
+    let row = |&(trigger, shard, finished, updated): &(&str, &str, bool, u64)| Commit {
+        trigger: trigger.into(),
+        shard: shard.into(),
+        checkpoint: checkpoint(finished),
+        dead_letters: vec![],
+        now: Timestamp::from_ms(updated * day),
+        ..commit(1, "1", "fine")
+    };
+    let commits: Vec<_> = rows.iter().map(row).collect();
+    assert!(fixture.group(commits.clone()).unwrap().into_iter().all(|made| made));
+    fixture.ledger.saw(Timestamp::from_ms(10 * day));
+    fixture.ledger.purge().unwrap();
+    let shown = |fixture: &Fixture| {
+        let rows = crate::SqliteReader::open(fixture.dir.path()).unwrap().checkpoints().unwrap();
+        assert!(rows.iter().all(|row| row.acknowledged == ["9"]), "{rows:?}");
+        rows.iter().map(|row| format!("{}/{}", row.trigger, row.shard)).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(shown(&fixture), left);
+    // Whatever was removed is begun anew.
+    assert!(fixture.group(commits).unwrap().into_iter().all(|made| made));
+    shown(&fixture);
+}
+
+#[test]
+fn checkpoints_of_shards_that_ended_long_ago_are_pruned() {
+    check_prune(&[("t", "a", true, 1), ("t", "b", false, 10)], "t/b");
+    check_prune(&[("t", "a", true, 8), ("t", "b", false, 10)], "t/a t/b");
+    // Nobody has gone on, or not since then, or only another trigger has.
+    check_prune(&[("t", "a", true, 1), ("t", "b", true, 2)], "t/a t/b");
+    check_prune(&[("t", "a", true, 2), ("t", "b", false, 1)], "t/a t/b");
+    check_prune(&[("t", "a", true, 1), ("u", "b", false, 10)], "t/a u/b");
+    // What is not finished stays for ever.
+    check_prune(&[("t", "a", false, 1), ("t", "b", false, 10)], "t/a t/b");
+}
+
+#[test]
+fn what_is_complete_never_falls() {
+    let mut fixture = Fixture::new();
+    for reopened in [false, true] {
+        for (n, (given, kept)) in [(None, None), (Some(5), Some(5)), (Some(4), Some(5)), (None, Some(5)), (Some(6), Some(6))]
+            .into_iter()
+            .enumerate()
+        {
+            if reopened {
+                fixture.ledger = Ledger::new(crate::schema::open_writer(fixture.dir.path()).unwrap());
+            }
+            let complete_until = given.map(Timestamp::from_ms);
+            let shard = format!("s{reopened}").as_str().into();
+            let commit = Commit { checkpoint: Checkpoint { complete_until, ..Checkpoint::default() }, shard, ..commit(1, "1", "fine") };
+            assert_eq!(fixture.group(vec![commit]).unwrap(), [true]);
+            let rows = crate::SqliteReader::open(fixture.dir.path()).unwrap().checkpoints().unwrap();
+            assert_eq!(rows.last().unwrap().complete_until_ms, kept, "step {n}, reopened {reopened}");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! What the host must not forget: checkpoints, counters, state, mail to send, dead letters. One SQLite file for one host.
+//! What the host must not forget: pins and checkpoints, gaps, counters, state, mail to send, dead letters. One SQLite file for one host.
 //!
 //! Invariant: what a batch leaves behind and its acknowledgement are one transaction, durable before the caller hears of it.
 //! One thread writes, and groups whatever waits into one transaction; reads go through connections of their own and never
@@ -11,8 +11,10 @@ mod counter;
 mod dead_letter;
 mod directory;
 mod error;
+mod gap;
 mod ledger;
 mod outbox;
+mod pin;
 mod reader;
 mod schema;
 mod sql;
@@ -25,6 +27,7 @@ pub use checkpoint::CheckpointRow;
 pub use counter::CounterRow;
 pub use dead_letter::DeadLetterRow;
 pub use error::OpenError;
+pub use gap::GapRow;
 pub use outbox::{MailContent, MailFilter, MailRow, MailStatus, OutboxSummary};
 pub use reader::SqliteReader;
 pub use state::StateRow;

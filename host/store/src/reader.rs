@@ -6,14 +6,16 @@ use std::path::Path;
 
 use rusqlite::Connection;
 use tripline_core::name::{StreamArn, TriggerName};
-use tripline_core::port::{Backlog, CounterValue, QueuedMail, StoreError, StoredCheckpoint};
+use tripline_core::port::{Backlog, CounterValue, QueuedMail, StoreError, StoredWay};
 use tripline_core::time::Timestamp;
 
 use crate::checkpoint::{self, CheckpointRow};
 use crate::counter::{self, CounterRow};
 use crate::dead_letter::{self, DeadLetterRow};
 use crate::error::OpenError;
+use crate::gap::{self, GapRow};
 use crate::outbox::{self, MailContent, MailFilter, MailRow, OutboxSummary};
+use crate::pin;
 use crate::schema;
 use crate::sql::store_error;
 use crate::state::{self, StateRow};
@@ -72,16 +74,22 @@ impl SqliteReader {
         self.read(checkpoint::list)
     }
 
+    /// The newest first, of one stream or of all.
+    pub fn gaps(&self, stream: Option<&StreamArn>, rows_max: usize) -> Result<Vec<GapRow>, StoreError> {
+        self.read(|connection| gap::list(connection, stream, rows_max))
+    }
+
     pub(crate) fn counter_values(&self) -> Result<Vec<CounterValue>, StoreError> {
         self.read(counter::values)
     }
 
-    pub(crate) fn streams(&self) -> Result<Vec<StreamArn>, StoreError> {
-        self.read(checkpoint::streams)
+    /// The newest first, of all streams of this stream's table.
+    pub fn gaps_of_table(&self, stream: &StreamArn, rows_max: usize) -> Result<Vec<GapRow>, StoreError> {
+        self.read(|connection| gap::list_of_table(connection, stream, rows_max))
     }
 
-    pub(crate) fn stored_checkpoints(&self, stream: &StreamArn) -> Result<Vec<StoredCheckpoint>, StoreError> {
-        self.read(|connection| checkpoint::of_stream(connection, stream))
+    pub(crate) fn ways(&self, triggers: &[TriggerName]) -> Result<Vec<StoredWay>, StoreError> {
+        self.read(|connection| pin::ways(connection, triggers))
     }
 
     pub(crate) fn get(&self, trigger: &TriggerName, keys: &[Box<str>], now: Timestamp) -> Result<Vec<Option<Vec<u8>>>, StoreError> {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tripline_core::name::{StreamArn, TriggerName};
+use tripline_core::name::TriggerName;
 use tripline_core::port::{
-    Backlog, BoxFuture, Commit, CounterSource, CounterValue, MailOutcome, Outbox, QueuedMail, StateReader, Store, StoreError,
-    StoredCheckpoint,
+    Backlog, BoxFuture, Commit, CounterSource, CounterValue, MailOutcome, Outbox, PinCommit, QueuedMail, StateReader, Store, StoreError,
+    StoredWay,
 };
 use tripline_core::signal::Signals;
 use tripline_core::time::Timestamp;
@@ -108,13 +108,13 @@ fn ended() -> StoreError {
 }
 
 impl Store for SqliteStore {
-    fn streams(&self) -> BoxFuture<'_, Result<Vec<StreamArn>, StoreError>> {
-        Box::pin(self.read(SqliteReader::streams))
+    fn ways<'a>(&'a self, triggers: &'a [TriggerName]) -> BoxFuture<'a, Result<Vec<StoredWay>, StoreError>> {
+        let triggers = triggers.to_vec();
+        Box::pin(self.read(move |reader| reader.ways(&triggers)))
     }
 
-    fn checkpoints<'a>(&'a self, stream: &'a StreamArn) -> BoxFuture<'a, Result<Vec<StoredCheckpoint>, StoreError>> {
-        let stream = stream.clone();
-        Box::pin(self.read(move |reader| reader.stored_checkpoints(&stream)))
+    fn pin(&self, pins: Vec<PinCommit>) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.write(Write::Pin(pins)))
     }
 
     fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -133,6 +133,10 @@ fn apply(ledger: &mut Ledger, request: Request, group: &mut Group) -> rusqlite::
             group.mutations += commit.mutations.len();
             1
         }
+        Write::Pin(pins) => {
+            group.mutations += pins.iter().map(|pin| 1 + pin.repin.finished.len()).sum::<usize>();
+            0
+        }
         Write::Settle { .. } | Write::Requeue { .. } => 0,
     };
     match ledger.apply(write) {

@@ -15,6 +15,7 @@ use std::process::{Command, Stdio};
 
 use common::{add, commit, heard, mail};
 use tripline_core::effect::Mutation;
+use tripline_core::name::TriggerName;
 use tripline_core::port::{Commit, Store};
 use tripline_store::{SqliteReader, SqliteStore};
 
@@ -35,13 +36,11 @@ fn main() {
 /// Each trigger goes on where its checkpoint stands. Ends only by a kill.
 async fn work(dir: &Path) {
     let (store, _threads) = SqliteStore::open(dir, heard()).unwrap();
-    let stored = store.checkpoints(&"arn".into()).await.unwrap();
-    let loops = (0..TRIGGERS).map(|n| {
-        let (store, trigger) = (store.clone(), format!("t{n}"));
-        let mark = stored
-            .iter()
-            .find(|stored| stored.trigger.as_str() == trigger)
-            .and_then(|stored| stored.checkpoint.watermark.clone());
+    let triggers: Vec<_> = (0..TRIGGERS).map(|n| TriggerName::from(format!("t{n}"))).collect();
+    let ways = store.ways(&triggers).await.unwrap();
+    let loops = ways.into_iter().map(|way| {
+        let (store, trigger) = (store.clone(), way.trigger.to_string());
+        let mark = way.checkpoints.first().and_then(|stored| stored.checkpoint.watermark.clone());
         let mut mark: u64 = mark.map_or(0, |mark| mark.as_str().parse().unwrap());
         async move {
             loop {

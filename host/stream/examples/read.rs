@@ -5,6 +5,8 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a tool for the eyes: it prints, and ends at the first fault of its own")]
 
+use std::sync::Arc;
+
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -16,6 +18,7 @@ use aws_sdk_dynamodb::types::{
 use tripline_core::name::{ShardId, StreamArn};
 use tripline_core::port::{Position, StreamSource};
 use tripline_core::sequence::SequenceNumber;
+use tripline_core::time::Timestamp;
 use tripline_stream::{Source, SourceConfig};
 
 const TABLE: &str = "tripline-read";
@@ -32,7 +35,8 @@ async fn main() {
     let tables = aws_sdk_dynamodb::config::Builder::from(&sdk_config).endpoint_url(&endpoint).build();
     let tables = Client::from_conf(tables);
     let config = SourceConfig { table: TABLE.to_owned(), region: "eu-west-1".to_owned(), endpoint: Some(endpoint), streams_endpoint: None };
-    let source = Source::new(&sdk_config, config);
+    // Nothing here asks what the stream's clock shows.
+    let source = Source::new(&sdk_config, config, Arc::new(Timestamp::default));
 
     println!("no table: {:?}", source.latest().await);
     create(&tables).await;

@@ -1,4 +1,4 @@
-//! Finds a table's latest stream.
+//! Finds a table's streams, and which is the latest.
 //!
 //! ListStreams decides: it also knows streams that were disabled less than 24 hours ago, which stay readable. DescribeTable is
 //! asked where ListStreams has nothing, or nothing conclusive, to say.
@@ -20,19 +20,21 @@ impl Source {
         }
     }
 
-    /// By the order of labels, so that none of several re-enablings is passed over. One that has gone meanwhile is.
-    pub(crate) async fn find_after(&self, arn: &StreamArn) -> Result<StreamInfo, FindError> {
+    /// Every stream of the table, oldest first. Where the list does not tell which is the latest, the table does.
+    pub(crate) async fn find_all(&self) -> Result<Vec<StreamArn>, FindError> {
         let streams = self.list_streams().await?;
-        let mut later: Vec<&str> = streams.iter().filter_map(|stream| stream.stream_arn.as_deref()).collect();
-        later.retain(|other| label(other) > label(arn.as_str()));
-        later.sort_by_key(|other| label(other));
-        for next in later {
-            match self.stream_info(next).await {
-                Err(ReadError::Gone(_)) => {}
-                found => return Ok(found?),
-            }
-        }
-        self.find_latest().await
+        let latest = match newest(&streams) {
+            Some(arn) => StreamArn::from(arn),
+            None => self.latest_of_table().await?.arn,
+        };
+        let mut older: Vec<&Stream> = streams.iter().collect();
+        older.sort_by_key(|stream| (stream.stream_label.as_deref(), stream.stream_arn.as_deref()));
+        let arns = older.into_iter().filter_map(|stream| stream.stream_arn.as_deref());
+        let mut arns: Vec<StreamArn> = arns.filter(|arn| !arn.is_empty()).map(StreamArn::from).collect();
+        arns.retain(|arn| *arn != latest);
+        arns.dedup();
+        arns.push(latest);
+        Ok(arns)
     }
 
     /// Of the table; of all tables where the source has none.
@@ -45,6 +47,7 @@ impl Source {
             let request = request
                 .set_table_name(self.one_table().map(str::to_owned))
                 .set_exclusive_start_stream_arn(start.clone());
+            self.limits.list_streams().await;
             let answer = request.send().await.map_err(|error| call.error(&error))?;
             // Some endpoints list the streams of all tables.
             let ours = |stream: &Stream| match (self.one_table(), stream.table_name.as_deref()) {
@@ -82,9 +85,18 @@ impl Source {
         }
     }
 
+    /// The table's latest stream, whatever its status; none: it is gone.
+    pub(crate) async fn find_open(&self, arn: &StreamArn) -> Result<Option<StreamInfo>, ReadError> {
+        match self.stream_info(arn.as_str()).await {
+            Err(ReadError::Gone(_)) => Ok(None),
+            found => found.map(Some),
+        }
+    }
+
     /// Disabled, and still there. An endpoint that answers for any ARN, or with another stream, answers of none.
     pub(crate) async fn find_closing(&self, arn: &StreamArn) -> Result<Option<StreamInfo>, ReadError> {
         let call = self.streams_call("DescribeStream");
+        self.limits.describe_stream().await;
         let answer = self.streams.describe_stream().stream_arn(arn.as_str()).limit(1).send().await;
         let description = match answer.map_err(|error| call.error(&error)) {
             Ok(answer) => answer.stream_description,
@@ -101,6 +113,7 @@ impl Source {
 
     async fn stream_info(&self, arn: &str) -> Result<StreamInfo, ReadError> {
         let call = self.streams_call("DescribeStream");
+        self.limits.describe_stream().await;
         let request = self.streams.describe_stream().stream_arn(arn).limit(1);
         let description = request.send().await.map_err(|error| call.error(&error))?.stream_description;
         let view = description.and_then(|description| description.stream_view_type);

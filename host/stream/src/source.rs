@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -18,9 +19,12 @@ use tripline_core::name::{ShardId, StreamArn};
 use tripline_core::port::{BoxFuture, FindError, Position, ReadError, StreamInfo, StreamSource};
 use tripline_core::shard_graph::ShardDescription;
 use tripline_core::slice::{Page, slice_page};
+use tripline_core::time::Timestamp;
 
+use crate::clock::{Clock, StreamClock};
 use crate::error::Call;
 use crate::http::{Client, Slot};
+use crate::limits::Limits;
 
 /// DescribeStream's and ListStreams' own maximum.
 pub(crate) const PAGE_ITEMS_MAX: i32 = 100;
@@ -29,7 +33,7 @@ pub(crate) const PAGES_MAX: usize = 1000;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceConfig {
-    /// Name or ARN. Empty: no one table; only `Source::streams` and `Source::summary` make sense then.
+    /// Name or ARN. Empty: no one table; only `Source::listed` and `Source::summary` make sense then.
     pub table: String,
     pub region: String,
     /// One for both APIs; none: what the `SdkConfig` says, else AWS's own.
@@ -50,6 +54,8 @@ pub struct Source {
     streams_endpoint: Option<Box<str>>,
     pub(crate) streams: aws_sdk_dynamodbstreams::Client,
     pub(crate) tables: aws_sdk_dynamodb::Client,
+    pub(crate) limits: Arc<Limits>,
+    clock: StreamClock,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -63,12 +69,12 @@ const TIMEOUTS: Timeouts = Timeouts { connect: Duration::from_secs(3), attempt: 
 
 impl Source {
     /// Credentials, and the HTTP client for all but loopback endpoints, are those of `sdk_config`; its retries, timeouts and
-    /// region are not used.
-    pub fn new(sdk_config: &SdkConfig, config: SourceConfig) -> Self {
-        Self::with_timeouts(sdk_config, config, TIMEOUTS)
+    /// region are not used. `clock` is the one whose times `StreamSource::clock` is asked about.
+    pub fn new(sdk_config: &SdkConfig, config: SourceConfig, clock: Clock) -> Self {
+        Self::with_timeouts(sdk_config, config, clock, TIMEOUTS)
     }
 
-    pub(crate) fn with_timeouts(sdk_config: &SdkConfig, config: SourceConfig, timeouts: Timeouts) -> Self {
+    pub(crate) fn with_timeouts(sdk_config: &SdkConfig, config: SourceConfig, clock: Clock, timeouts: Timeouts) -> Self {
         let attempt = TimeoutConfig::builder()
             .connect_timeout(timeouts.connect)
             .operation_attempt_timeout(timeouts.attempt)
@@ -82,13 +88,15 @@ impl Source {
             .region(Region::new(config.region.clone()))
             .retry_config(RetryConfig::disabled())
             .timeout_config(attempt)
-            .http_client(Client::new(sdk_config.http_client()))
             .build();
         let streams_endpoint = config.streams_endpoint.or_else(|| config.endpoint.clone());
-        let mut streams = aws_sdk_dynamodbstreams::config::Builder::from(&shared);
+        let clock = StreamClock::new(clock);
+        let client = Client::new(sdk_config.http_client(), clock.clone());
+        let mut streams = aws_sdk_dynamodbstreams::config::Builder::from(&shared).http_client(client);
         if let Some(endpoint) = &streams_endpoint {
             streams = streams.endpoint_url(endpoint);
         }
+        let limits = Limits::of(&config.region, streams_endpoint.as_deref().or(sdk_config.endpoint_url()));
         let mut tables = aws_sdk_dynamodb::config::Builder::from(&shared);
         if let Some(endpoint) = &config.endpoint {
             tables = tables.endpoint_url(endpoint);
@@ -101,6 +109,8 @@ impl Source {
             streams_endpoint: streams_endpoint.map(Into::into),
             streams: aws_sdk_dynamodbstreams::Client::from_conf(streams.build()),
             tables: aws_sdk_dynamodb::Client::from_conf(tables.build()),
+            limits,
+            clock,
         }
     }
 
@@ -149,6 +159,7 @@ impl Source {
         for _ in 0..PAGES_MAX {
             let request = self.streams.describe_stream().stream_arn(stream.as_str()).limit(PAGE_ITEMS_MAX);
             let request = request.set_exclusive_start_shard_id(start);
+            self.limits.describe_stream().await;
             let answer = request.send().await.map_err(|error| call.error(&error))?;
             let Some(mut description) = answer.stream_description else {
                 return Err(call.unavailable("an answer without StreamDescription"));
@@ -196,6 +207,7 @@ impl Source {
 
     async fn records(&self, iterator: &str) -> Result<Page, ReadError> {
         let call = self.streams_call("GetRecords");
+        let _body = self.limits.body().await;
         let slot = Slot::default();
         let carried = slot.clone();
         let request = self.streams.get_records().shard_iterator(iterator).customize();
@@ -213,12 +225,12 @@ impl StreamSource for Source {
         Box::pin(self.find_latest())
     }
 
-    fn after<'a>(&'a self, stream: &'a StreamArn) -> BoxFuture<'a, Result<StreamInfo, FindError>> {
-        Box::pin(self.find_after(stream))
+    fn streams(&self) -> BoxFuture<'_, Result<Vec<StreamArn>, FindError>> {
+        Box::pin(self.find_all())
     }
 
-    fn closing<'a>(&'a self, stream: &'a StreamArn) -> BoxFuture<'a, Result<Option<StreamInfo>, ReadError>> {
-        Box::pin(self.find_closing(stream))
+    fn inspect<'a>(&'a self, stream: &'a StreamArn, latest: bool) -> BoxFuture<'a, Result<Option<StreamInfo>, ReadError>> {
+        Box::pin(async move { if latest { self.find_open(stream).await } else { self.find_closing(stream).await } })
     }
 
     fn shards<'a>(&'a self, stream: &'a StreamArn) -> BoxFuture<'a, Result<Vec<ShardDescription>, ReadError>> {
@@ -231,6 +243,10 @@ impl StreamSource for Source {
 
     fn page<'a>(&'a self, iterator: &'a str) -> BoxFuture<'a, Result<Page, ReadError>> {
         Box::pin(self.records(iterator))
+    }
+
+    fn clock(&self, now: Timestamp) -> Timestamp {
+        self.clock.at(now)
     }
 }
 

@@ -48,7 +48,7 @@ pub struct ShardDetails {
 
 impl Source {
     /// Of the table, or of all tables where the source was given none. The newest of a table comes first.
-    pub async fn streams(&self) -> Result<Vec<StreamArn>, ReadError> {
+    pub async fn listed(&self) -> Result<Vec<StreamArn>, ReadError> {
         let streams = self.list_streams().await?;
         let mut arns: Vec<StreamArn> = streams
             .into_iter()
@@ -68,6 +68,7 @@ impl Source {
 
     pub async fn summary(&self, stream: &StreamArn) -> Result<StreamSummary, ReadError> {
         let call = self.streams_call("DescribeStream");
+        self.limits.describe_stream().await;
         let answer = self.streams.describe_stream().stream_arn(stream.as_str()).limit(1).send().await;
         let description = answer.map_err(|error| call.error(&error))?.stream_description;
         let Some(description) = description else {

@@ -27,7 +27,11 @@ impl History {
             let sdk = aws.config(connection).await;
             let region = sdk.region().unwrap().to_string();
             let endpoint = connection.endpoint.clone();
-            let source = Source::new(&sdk, SourceConfig { table: table.to_owned(), region, endpoint, streams_endpoint: None });
+            let source = Source::new(
+                &sdk,
+                SourceConfig { table: table.to_owned(), region, endpoint, streams_endpoint: None },
+                tripline::clock::shared(),
+            );
             let info = source.latest().await.unwrap();
             tables.push((table, source, info));
         }

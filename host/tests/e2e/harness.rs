@@ -325,6 +325,13 @@ pub(crate) fn debian_tool(name: &str) -> PathBuf {
     found.unwrap_or_else(|| panic!("{name} is missing: `cargo xtask test` sets it up"))
 }
 
+/// A shared library of a Debian package, wherever its architecture puts it.
+pub(crate) fn debian_library(name: &str) -> PathBuf {
+    let stamp = tools().join("debian").join(format!("{name}.path"));
+    let path = std::fs::read_to_string(&stamp).unwrap_or_else(|_| panic!("{name} is missing: `cargo xtask test` sets it up"));
+    PathBuf::from(path)
+}
+
 /// GET; the status and the body, which HTTP/1.0 leaves in one piece.
 pub(crate) fn http_get(address: &str, path: &str) -> (u16, String) {
     use std::io::{Read, Write};

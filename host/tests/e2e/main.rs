@@ -5,6 +5,7 @@
 mod command_line;
 mod credentials;
 mod drain;
+mod emulators;
 mod faults;
 mod harness;
 mod kill;
@@ -21,5 +22,6 @@ mod plugin_file;
 mod prometheus;
 mod reload;
 mod replace;
+mod scripted;
 mod streams;
 mod views;

@@ -79,7 +79,8 @@ impl Committed {
         let number = |text: &String| SequenceNumber::parse(text).unwrap();
         let checkpoint = |row: tripline_store::CheckpointRow| {
             let acknowledged = row.acknowledged.iter().map(number).collect();
-            let checkpoint = Checkpoint { watermark: row.watermark.as_ref().map(number), acknowledged, finished: row.finished };
+            let checkpoint =
+                Checkpoint { watermark: row.watermark.as_ref().map(number), acknowledged, finished: row.finished, complete_until: None };
             ((row.trigger, row.shard), checkpoint)
         };
         let counter = |row: tripline_store::CounterRow| {

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Instant;
 
@@ -11,7 +12,14 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region as AwsRegion
 use aws_sdk_dynamodb::types::{AttributeValue, StreamViewType};
 use serde_json::Value;
 use tempfile::TempDir;
+use tripline_core::checkpoint::Checkpoint;
+use tripline_core::gap::{Cause, Gap};
+use tripline_core::port::{Commit, Store};
+use tripline_core::sequence::SequenceNumber;
+use tripline_core::signal::Silence;
+use tripline_core::time::Timestamp;
 use tripline_local::{Region, RegionConfig};
+use tripline_store::SqliteStore;
 
 use crate::harness::{Host, PATIENCE, Server, create_table, tool, tripline};
 
@@ -264,6 +272,58 @@ async fn a_shards_description_has_how_far_each_trigger_has_come() {
     assert_eq!((&trigger["trigger"], &trigger["finished"]), (&Value::from("quiet"), &Value::from(false)));
     assert!(trigger["watermark"].is_string(), "{described}");
     assert!(host.stop());
+}
+
+/// Gaps of this table's streams, one of them long gone, and one of another table's.
+async fn keep_gaps(shop: &Shop, stream: &str) {
+    let (store, threads) = SqliteStore::open(&shop.dir.path().join("data"), Arc::new(Silence)).unwrap();
+    let gone = format!("{}/2020-01-01", stream.rsplit_once('/').unwrap().0);
+    let whole = Gap { shard: None, after: None, since: None, until: Timestamp::from_ms(1_577_923_200_000), cause: Cause::Gone };
+    let (after, since) = (SequenceNumber::parse("4711").ok(), Some(Timestamp::from_ms(1_767_346_200_000)));
+    let trimmed = Gap { shard: Some("shard-1".into()), after, since, until: Timestamp::from_ms(1_767_452_400_000), cause: Cause::Trimmed };
+    for (stream, gap) in [(gone.as_str(), &whole), (stream, &trimmed), ("arn:aws:dynamodb:x:1:table/other/stream/1", &trimmed)] {
+        let commit = Commit {
+            trigger: "quiet".into(),
+            stream: stream.into(),
+            shard: "shard-1".into(),
+            checkpoint: Checkpoint::default(),
+            mutations: vec![],
+            dead_letters: vec![],
+            gaps: vec![gap.clone()],
+            now: gap.until,
+        };
+        store.commit(commit).await.unwrap();
+    }
+    drop(store);
+    threads.join().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_description_has_the_gaps_of_the_tables_streams() {
+    let shop = Shop::embedded().await;
+    let there = ["describe", "orders", "--region", "eu-west-1", "--endpoint", &shop.endpoint];
+    // No host has run: there is nothing to show, which is not the same as none.
+    for args in [&["describe", "shop"][..], &there] {
+        assert_eq!(shop.json(args).get("gaps"), None);
+    }
+    keep_gaps(&shop, shop.json(&there)["streams"][0]["arn"].as_str().unwrap()).await;
+    let described = shop.json(&["describe", "shop"]);
+    let gaps = described["gaps"].as_array().unwrap();
+    let shown = |gap: &Value| {
+        ["shard", "after", "since", "until", "cause"]
+            .map(|key| gap[key].as_str().unwrap_or("-").to_owned())
+            .join(" ")
+    };
+    assert_eq!(
+        gaps.iter().map(shown).collect::<Vec<_>>(),
+        ["shard-1 4711 2026-01-02T09:30:00Z 2026-01-03T15:00:00Z trimmed", "- - - 2020-01-02T00:00:00Z gone"],
+        "{described}"
+    );
+    let text = String::from_utf8(shop.run(&["describe", "shop"]).stdout).unwrap();
+    assert!(text.contains("gaps     2: changes that triggers may have missed") && text.contains("2020-01-01"), "{text}");
+    // Where a table is named, only who names a host's data sees what its triggers have.
+    assert_eq!(shop.json(&there).get("gaps"), None);
+    assert_eq!(shop.json(&[&there[..], &["--data-dir", "data"]].concat())["gaps"], described["gaps"]);
 }
 
 /// Three changes of one item, as they were written, in the form of Lambda's events.

@@ -144,8 +144,7 @@ impl World {
         let (table_name, schema, shards) = (Arc::clone(&table.name), Arc::clone(&table.schema), table.shards);
         let floor = table.latest.map_or(Number(0), |latest| self.streams[latest].number_max());
         let (label, arn) = self.new_arn(name, now_ms);
-        let lag_ms = self.dice.faults.list_lag_ms_max;
-        let late = self.dice.roll(self.dice.faults.list_lag);
+        let listed_from_ms = self.listed_from(name, now_ms);
         let mut stream = Stream {
             arn: Arc::clone(&arn),
             label,
@@ -153,7 +152,7 @@ impl World {
             schema,
             view,
             created_ms: now_ms,
-            listed_from_ms: now_ms + if late { u64::from(self.dice.up_to(lag_ms)) } else { 0 },
+            listed_from_ms,
             disabled_ms: None,
             shards: Vec::new(),
             by_id: HashMap::new(),
@@ -310,6 +309,15 @@ impl World {
 
     pub(crate) fn shard(&self, shard: ShardRef) -> Option<&Shard> {
         self.streams.get(shard.stream as usize)?.shards.get(shard.shard as usize)
+    }
+
+    /// When ListStreams begins to know a table's new stream: now, or later; never before the table's older ones, since whoever sees the
+    /// newer one alone could not know of another.
+    fn listed_from(&mut self, table: &str, now_ms: u64) -> u64 {
+        let (late, lag_ms_max) = (self.dice.roll(self.dice.faults.list_lag), self.dice.faults.list_lag_ms_max);
+        let lag_ms = if late { u64::from(self.dice.up_to(lag_ms_max)) } else { 0 };
+        let older = self.streams.iter().rev().find(|stream| &*stream.table == table);
+        older.map_or(0, |older| older.listed_from_ms).max(now_ms + lag_ms)
     }
 
     /// Label and ARN. Two streams of one millisecond are a millisecond apart.

@@ -1,4 +1,4 @@
-//! Programs that tests run and the distribution has: taken from Debian packages into target/tools/debian where they are not installed.
+//! Programs that tests run, and libraries, that the distribution has: taken from Debian packages into target/tools/debian where they are not installed.
 //!
 //! Always holds: needs no root and changes nothing outside the folder; the stamp of a package is written last, so one that is half there
 //! is fetched again. The version is the distribution's own.
@@ -12,11 +12,21 @@ use crate::command::{is_installed, program, run};
 
 struct Package {
     name: &'static str,
-    /// In its usr/bin.
-    programs: &'static [&'static str],
+    provides: Provides,
 }
 
-const PACKAGES: &[Package] = &[Package { name: "prometheus", programs: &["prometheus", "promtool"] }];
+#[derive(Clone, Copy)]
+enum Provides {
+    /// In its usr/bin; what is on PATH will do.
+    Programs(&'static [&'static str]),
+    /// Somewhere below its usr/lib. Where, stands in a file `NAME.path` beside the stamps.
+    Library(&'static str),
+}
+
+const PACKAGES: &[Package] = &[
+    Package { name: "prometheus", provides: Provides::Programs(&["prometheus", "promtool"]) },
+    Package { name: "libfaketime", provides: Provides::Library("libfaketime.so.1") },
+];
 
 /// Programs are then on PATH, or in `tools`/debian/usr/bin.
 pub(crate) fn ensure(tools: &Path) -> Result<()> {
@@ -27,22 +37,43 @@ pub(crate) fn ensure(tools: &Path) -> Result<()> {
 impl Package {
     fn ensure(&self, folder: &Path) -> Result<()> {
         let stamp = folder.join(format!("{}.stamp", self.name));
-        if self.programs.iter().all(|name| is_installed(name)) || stamp.exists() {
+        if self.is_there() || stamp.exists() {
             return Ok(());
         }
         if !is_installed("apt-get") || !is_installed("dpkg-deb") {
-            bail!("{}", self.by_hand("there is no apt-get and dpkg-deb to fetch them with"));
+            bail!("{}", self.by_hand("there is no apt-get and dpkg-deb to fetch it with"));
         }
         let Some(archive) = self.download(folder)? else {
-            bail!("{}", self.by_hand("apt-get cannot fetch them; what it says is above"));
+            bail!("{}", self.by_hand("apt-get cannot fetch it; what it says is above"));
         };
         run("tools", program("dpkg-deb").arg("-x").arg(archive).arg(folder))?;
-        if let Some(missing) = self.programs.iter().find(|name| !folder.join("usr/bin").join(name).is_file()) {
-            bail!("{}", self.by_hand(&format!("the package has no {missing}")));
-        }
+        self.find(folder)?;
         // As large as what came of it, and needed no more.
         let _ = fs::remove_dir_all(folder.join("download"));
         fs::write(&stamp, "").with_context(|| format!("cannot write {}", stamp.display()))
+    }
+
+    fn is_there(&self) -> bool {
+        match self.provides {
+            Provides::Programs(names) => names.iter().all(|name| is_installed(name)),
+            Provides::Library(_) => false,
+        }
+    }
+
+    /// What was unpacked holds what is wanted of it.
+    fn find(&self, folder: &Path) -> Result<()> {
+        let missing = |name: &str| self.by_hand(&format!("the package has no {name}"));
+        match self.provides {
+            Provides::Programs(names) => match names.iter().find(|name| !folder.join("usr/bin").join(name).is_file()) {
+                Some(name) => bail!("{}", missing(name)),
+                None => Ok(()),
+            },
+            Provides::Library(name) => {
+                let Some(library) = below(&folder.join("usr/lib"), name) else { bail!("{}", missing(name)) };
+                let path = folder.join(format!("{name}.path"));
+                fs::write(&path, library.to_string_lossy().as_bytes()).with_context(|| format!("cannot write {}", path.display()))
+            }
+        }
     }
 
     /// None: apt-get failed, and has said why.
@@ -65,11 +96,22 @@ impl Package {
     }
 
     fn by_hand(&self, why: &str) -> String {
+        let wanted = match self.provides {
+            Provides::Programs(names) => format!("{} on PATH", names.join(" and ")),
+            Provides::Library(name) => format!("{name} in {}", self.name),
+        };
         format!(
-            "tests need {} on PATH, and {why}. On Debian or Ubuntu: `sudo apt-get install {}`; elsewhere, from the distribution or \
+            "tests need {wanted}, and {why}. On Debian or Ubuntu: `sudo apt-get install {}`; elsewhere, from the distribution or \
              the project's releases; then repeat",
-            self.programs.join(" and "),
             self.name
         )
     }
+}
+
+/// The file of this name, however deep.
+fn below(folder: &Path, name: &str) -> Option<PathBuf> {
+    let entries = fs::read_dir(folder).ok()?.filter_map(Result::ok);
+    let (folders, files): (Vec<_>, Vec<_>) = entries.map(|entry| entry.path()).partition(|path| path.is_dir());
+    let found = files.into_iter().find(|file| file.file_name().is_some_and(|found| found == name));
+    found.or_else(|| folders.iter().find_map(|folder| below(folder, name)))
 }

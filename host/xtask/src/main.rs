@@ -1,4 +1,4 @@
-//! What a developer runs: `cargo xtask demo | test | crash | plugins | bench | deny`. Sets up what it needs, then hands over to cargo.
+//! What a developer runs: `cargo xtask demo | test | crash | sim | mutants | plugins | bench | fuzz | deny`. Sets up what it needs, then hands over to cargo.
 //!
 //! Always holds: stdout belongs to the command that is run, progress goes to stderr; a step that fails ends the run with a
 //! message and an exit status that is not zero; what is set up already is not set up again.
@@ -8,6 +8,7 @@
 mod bench;
 mod command;
 mod debian;
+mod fuzz;
 mod test;
 mod tools;
 mod wasm;
@@ -25,8 +26,11 @@ usage: cargo xtask COMMAND
   demo [--release] [ARGS…]   build all that the demo needs, then `tripline demo ARGS…`
   test [FILTER…]             format, clippy and every test; with FILTER only the tests whose names contain one of them
   crash [ARGS…]              kill the host under traffic, `--rounds N [--seed S] [--json]`, and verify what it has done
+  sim [ARGS…]                seeded runs of core in virtual time: `--seeds N --first SEED`, `--trace` for one
+  mutants [ARGS…]            deliberate bugs in core, each until the simulator finds it
   plugins                    build the bundled plugins to WebAssembly
   bench [ARGS…]              what a change costs, against a native consumer, a node consumer and the floor
+  fuzz [TARGET] [--seconds N]  fuzz what reads bytes that others wrote; all targets, 60 seconds each
   deny                       check licences, banned and foreign crates with cargo-deny
 ";
 
@@ -38,9 +42,12 @@ fn main() -> ExitCode {
         "demo" => demo(rest),
         "test" => test::test(&rest),
         "crash" => crash(rest),
+        "sim" => simulate(&[], rest),
+        "mutants" => simulate(&["--features", "mutants"], [vec!["mutants".to_owned()], rest].concat()),
         "plugins" => plugins(),
         "bench" => bench::bench(&rest),
         "deny" => deny(),
+        "fuzz" => fuzz::fuzz(&rest),
         "help" | "--help" | "-h" => {
             eprint!("{USAGE}");
             Ok(())
@@ -79,6 +86,13 @@ fn crash(args: Vec<String>) -> Result<()> {
     Err(hand_over(command))
 }
 
+/// Optimised: it is all about how many seeds.
+fn simulate(options: &[&str], args: Vec<String>) -> Result<()> {
+    let mut command = cargo(&["run", "--quiet", "--release", "--package", "tripline-sim"]);
+    command.args(options).arg("--").args(args);
+    Err(hand_over(command))
+}
+
 fn plugins() -> Result<()> {
     wasm::ensure_target()?;
     run("plugins", &mut cargo(&["build", "--package", "tripline-bundled"]))
@@ -88,5 +102,7 @@ fn deny() -> Result<()> {
     if !command::is_installed("cargo-deny") {
         anyhow::bail!("cargo-deny is not installed: run `cargo install --locked cargo-deny`, then repeat");
     }
-    run("deny", &mut cargo(&["deny", "--workspace", "check", "licenses", "bans", "sources"]))
+    run("deny", &mut cargo(&["deny", "--workspace", "check", "licenses", "bans", "sources"]))?;
+    let fuzz = ["deny", "--manifest-path", "fuzz/Cargo.toml", "--config", "deny.toml", "check", "licenses", "bans", "sources"];
+    run("deny: fuzz", &mut cargo(&fuzz))
 }

@@ -12,7 +12,10 @@ pub(crate) fn test(filters: &[String]) -> Result<()> {
     steps.step("target", wasm::ensure_target)?;
     let tools = steps.step("tools", tools::ensure)?;
     if filters.is_empty() {
-        steps.step("format", || run("format", &mut cargo(&["fmt", "--all", "--check"])))?;
+        steps.step("format", || {
+            run("format", &mut cargo(&["fmt", "--all", "--check"]))?;
+            run("format: fuzz", &mut cargo(&["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))
+        })?;
         let mut clippy = cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]);
         steps.step("clippy", || run("clippy", &mut clippy))?;
     }

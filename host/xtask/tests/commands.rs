@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -23,8 +23,9 @@ if [ "$2" = venv ]; then /bin/mkdir -p "$4/bin"; /bin/cp "$BENCH/bin/venv-python
 const VENV_PYTHON: &str = r#"[ "$1" = --version ] || log "pip $*""#;
 /// Knows the package only where it was given lists of its own.
 const APT: &str = r#"log "apt-get $*"
-if [ "$1" = download ]; then [ "$2" = -o ] || exit 100; : > prometheus_2_amd64.deb; fi"#;
-const DPKG: &str = r#"log "dpkg-deb $*"; /bin/mkdir -p "$3/usr/bin"; : > "$3/usr/bin/prometheus"; : > "$3/usr/bin/promtool""#;
+if [ "$1" = download ]; then [ "$2" = -o ] || exit 100; : > "${4}_2_amd64.deb"; fi"#;
+const DPKG: &str = r#"log "dpkg-deb $*"; /bin/mkdir -p "$3/usr/bin" "$3/usr/lib/triplet/faketime"
+: > "$3/usr/bin/prometheus"; : > "$3/usr/bin/promtool"; : > "$3/usr/lib/triplet/faketime/libfaketime.so.1""#;
 
 /// One test at a time: a process that another thread begins while a script is written holds that script open, and Linux
 /// refuses to run it (ETXTBSY).
@@ -58,6 +59,13 @@ impl Bench {
 
     fn with_target(self) -> Self {
         fs::create_dir_all(self.path("libdir")).unwrap();
+        self
+    }
+
+    /// Taken from its package before.
+    fn with_library(self) -> Self {
+        fs::create_dir_all(self.path("target/tools/debian")).unwrap();
+        fs::write(self.path("target/tools/debian/libfaketime.stamp"), "").unwrap();
         self
     }
 
@@ -136,19 +144,20 @@ const PROBE: &str = "python3 -c import ensurepip, venv";
 const VENV: &str = "python3 -m venv --clear /target/tools/venv";
 const PIP: &str = "pip -m pip install --quiet --disable-pip-version-check --requirement /target/tools/requirements.txt";
 const FORMAT: &str = "cargo fmt --all --check";
+const FORMAT_FUZZ: &str = "cargo fmt --manifest-path fuzz/Cargo.toml --check";
 const CLIPPY: &str = "cargo clippy --workspace --all-targets -- -D warnings";
 const TEST: &str = "cargo test --workspace";
 const TOOLS: &str = "tools /target/tools";
 
 #[test]
 fn test_runs_all_of_ci_and_sets_up_only_once() {
-    let bench = Bench::new(&["python3", "prometheus", "promtool"]).with_target();
-    let said = bench.check(&["test"], 0, &[PROBE, VENV, PIP, FORMAT, CLIPPY, TEST, TOOLS]);
+    let bench = Bench::new(&["python3", "prometheus", "promtool"]).with_target().with_library();
+    let said = bench.check(&["test"], 0, &[PROBE, VENV, PIP, FORMAT, FORMAT_FUZZ, CLIPPY, TEST, TOOLS]);
     assert!(said.contains("all green in") && said.contains("  clippy "), "{said}");
-    bench.check(&["test"], 0, &[FORMAT, CLIPPY, TEST, TOOLS]);
+    bench.check(&["test"], 0, &[FORMAT, FORMAT_FUZZ, CLIPPY, TEST, TOOLS]);
     bench.check(&["test", "order", "gap"], 0, &["cargo test --workspace -- order gap", TOOLS]);
     fs::write(bench.path("target/tools/venv/stamp"), "of other requirements").unwrap();
-    bench.check(&["test"], 0, &[PROBE, VENV, PIP, FORMAT, CLIPPY, TEST, TOOLS]);
+    bench.check(&["test"], 0, &[PROBE, VENV, PIP, FORMAT, FORMAT_FUZZ, CLIPPY, TEST, TOOLS]);
 }
 
 #[test]
@@ -158,8 +167,13 @@ fn programs_that_are_not_installed_come_from_debian_packages_once() {
     let (update, download) = (format!("apt-get update {lists}"), format!("apt-get download {lists} prometheus"));
     let extract = "dpkg-deb -x /target/tools/debian/download/prometheus_2_amd64.deb /target/tools/debian";
     let set_up = [PROBE, VENV, PIP, "apt-get download prometheus", &update, &download, extract];
-    bench.check(&["test", "x"], 0, &[&set_up[..], &["cargo test --workspace -- x", TOOLS]].concat());
+    let library = format!("apt-get download {lists} libfaketime");
+    let extract = "dpkg-deb -x /target/tools/debian/download/libfaketime_2_amd64.deb /target/tools/debian";
+    let and_library = ["apt-get download libfaketime", &update, &library, extract];
+    bench.check(&["test", "x"], 0, &[&set_up[..], &and_library, &["cargo test --workspace -- x", TOOLS]].concat());
     bench.check(&["test", "x"], 0, &["cargo test --workspace -- x", TOOLS]);
+    let found = fs::read_to_string(bench.path("target/tools/debian/libfaketime.so.1.path")).unwrap();
+    assert!(Path::new(&found).is_file(), "{found}");
 }
 
 #[test]
@@ -170,7 +184,7 @@ fn without_apt_the_command_is_named() {
 
 #[test]
 fn crash_sets_up_the_mail_server_and_is_handed_its_arguments() {
-    let bench = Bench::new(&["python3", "prometheus", "promtool"]).with_target();
+    let bench = Bench::new(&["python3", "prometheus", "promtool"]).with_target().with_library();
     let crash = "cargo test --workspace --test crash -- --rounds 30 --json";
     bench.check(&["crash", "--rounds", "30", "--json"], 0, &[PROBE, VENV, PIP, crash, TOOLS]);
     fs::write(bench.path("fail"), "test").unwrap();
@@ -179,15 +193,40 @@ fn crash_sets_up_the_mail_server_and_is_handed_its_arguments() {
 
 #[test]
 fn the_first_step_that_fails_ends_the_run() {
-    let bench = Bench::new(&["python3", "prometheus", "promtool"]).with_target();
+    let bench = Bench::new(&["python3", "prometheus", "promtool"]).with_target().with_library();
     fs::write(bench.path("fail"), "clippy").unwrap();
-    let said = bench.check(&["test"], 1, &[PROBE, VENV, PIP, FORMAT, CLIPPY]);
+    let said = bench.check(&["test"], 1, &[PROBE, VENV, PIP, FORMAT, FORMAT_FUZZ, CLIPPY]);
     assert!(said.contains("`clippy` failed after") && said.contains(CLIPPY) && !said.contains("all green"), "{said}");
 }
 
 #[test]
 fn deny_asks_for_licences_bans_and_sources() {
-    Bench::new(&["cargo-deny"]).check(&["deny"], 0, &["cargo deny --workspace check licenses bans sources"]);
+    let fuzz = "cargo deny --manifest-path fuzz/Cargo.toml --config deny.toml check licenses bans sources";
+    Bench::new(&["cargo-deny"]).check(&["deny"], 0, &["cargo deny --workspace check licenses bans sources", fuzz]);
+}
+
+#[test]
+fn fuzz_builds_once_and_runs_each_target_until_one_finds_something() {
+    let bench = Bench::new(&[]);
+    bench.program("rustc", r#"echo "host: here""#);
+    let release = bench.path("target/fuzz/here/release");
+    fs::create_dir_all(&release).unwrap();
+    for target in ["slice_page", "sequence_number", "views"] {
+        bench.program(
+            target,
+            &format!("log \"{target} $1\"; [ {target} = \"$(/bin/cat \"$BENCH/fail\" 2>/dev/null)\" ] && exit 77; exit 0"),
+        );
+        fs::rename(bench.path("bin").join(target), release.join(target)).unwrap();
+    }
+    let build = "cargo build --release --locked --manifest-path fuzz/Cargo.toml --target here --target-dir /target/fuzz";
+    let runs = ["slice_page -max_total_time=60", "sequence_number -max_total_time=60", "views -max_total_time=60"];
+    bench.check(&["fuzz"], 0, &[&[build], &runs[..]].concat());
+    bench.check(&["fuzz", "views", "--seconds", "5"], 0, &[build, "views -max_total_time=5"]);
+    fs::write(bench.path("fail"), "sequence_number").unwrap();
+    let said = bench.check(&["fuzz"], 1, &[&[build], &runs[..2]].concat());
+    assert!(said.contains("target `sequence_number` found something") && said.contains("target/fuzz/findings/sequence_number"), "{said}");
+    let said = bench.check(&["fuzz", "all"], 1, &[]);
+    assert!(said.contains("one of slice_page, sequence_number, views"), "{said}");
 }
 
 #[test]

@@ -18,6 +18,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("tripline-admin", &["tripline-core"]),
     ("tripline-local", &["tripline-core", "tripline-world"]),
     ("tripline-world", &[]),
+    ("tripline-sim", &["tripline-core", "tripline-world"]),
     ("tripline-bundled", &[]),
     ("tripline", &["*"]),
     ("tripline-sdk-macros", &[]),
@@ -38,7 +39,7 @@ const TESTS_MAY_IMPORT: [&str; 3] = ["tripline-bundled", "tripline-local", "trip
 const NOT_IN_CORE: [&str; 9] = ["tokio", "aws-", "wasmtime", "rusqlite", "libsqlite3-sys", "hyper", "reqwest", "mio", "tracing"];
 
 const LINES_MAX: usize = 500;
-const SOURCE_ROOTS: [&str; 4] = ["host", "sdk", "plugins", "wit"];
+const SOURCE_ROOTS: [&str; 5] = ["host", "sdk", "plugins", "wit", "fuzz"];
 const SOURCES: [&str; 6] = ["rs", "wit", "py", "js", "ts", "mjs"];
 /// What tools make in source folders.
 const NOT_SOURCE: [&str; 4] = ["target", "node_modules", "__pycache__", "deps"];

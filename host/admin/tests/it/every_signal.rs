@@ -1,10 +1,13 @@
 //! Every signal against the metrics it makes, and every metric against `docs/metrics.md`.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::bench::{Bench, NOW_MS, NoCounters};
-use tripline_admin::{Definition, Kind};
+use tripline_admin::{Definition, Health, Kind, Telemetry};
+use tripline_core::gap::{Cause, Gap};
 use tripline_core::name::{PluginVersion, ShardId, StreamArn, StreamName, TriggerName};
 use tripline_core::signal::{HandlerResult, LogLevel, MailResult, PollResult, Signal, Signals as _, WriteResult};
 use tripline_core::time::Timestamp;
@@ -44,7 +47,8 @@ const TOOK: Duration = Duration::from_millis(250);
 
 #[test]
 fn streams() {
-    let Names { stream, arn, shard, .. } = &Names::new();
+    let Names { stream, arn, shard, trigger, .. } = &Names::new();
+    let gap = &gap();
     let other = &ShardId::from("shard-2");
     check(
         &[Signal::StreamFound { stream, arn }],
@@ -52,7 +56,6 @@ fn streams() {
             r#"tripline_stream_available{stream="orders"} 1"#,
             r#"tripline_changes_read_total{stream="orders"} 0"#,
             r#"tripline_polls_total{result="throttled",stream="orders"} 0"#,
-            r#"tripline_gaps_total{stream="orders"} 0"#,
         ],
     );
     check(&[Signal::StreamUnavailable { stream, reason: "off" }], &[r#"tripline_stream_available{stream="orders"} 0"#]);
@@ -63,9 +66,9 @@ fn streams() {
     );
     check(
         &[
-            Signal::Polled { stream, result: PollResult::Changes, changes: 7, bytes: 900, took: TOOK },
+            Signal::Polled { stream, shard, result: PollResult::Changes, changes: 7, bytes: 900, took: TOOK },
             Signal::PollFailed { stream, shard, result: PollResult::Throttled, reason: "slow down" },
-            Signal::Gap { stream, shard, after: None },
+            Signal::Gap { stream, trigger, gap, stops: false },
             Signal::WindowFull { stream, shard, bytes: 1 },
         ],
         &[
@@ -74,10 +77,64 @@ fn streams() {
             r#"tripline_polls_total{result="changes",stream="orders"} 1"#,
             r#"tripline_polls_total{result="throttled",stream="orders"} 1"#,
             r#"tripline_poll_duration_seconds_sum{stream="orders"} 0.25"#,
-            r#"tripline_gaps_total{stream="orders"} 1"#,
+            r#"tripline_gaps_total{cause="trimmed",stream="orders",trigger="mail"} 1"#,
             r#"tripline_window_full_total{stream="orders"} 1"#,
         ],
     );
+    let lags = |shard, lags| Signal::Lags { stream, trigger, shard, lags };
+    let lagging = |n: u32| format!("tripline_shards_lagging{{stream=\"orders\",trigger=\"mail\"}} {n}");
+    check(&[lags(shard, true), lags(shard, true), lags(other, true)], &[&lagging(2)]);
+    check(&[lags(shard, true), lags(other, true), lags(shard, false)], &[&lagging(1)]);
+    check(&[lags(shard, true), lags(other, true), Signal::ShardFinished { stream, shard: other }], &[&lagging(1)]);
+}
+
+fn gap() -> Gap {
+    Gap { shard: Some("shard-1".into()), after: None, since: None, until: Timestamp::from_ms(NOW_MS), cause: Cause::Trimmed }
+}
+
+/// The series of a pair of stream and trigger are there before anything happens, so that an alert sees the first gap.
+#[test]
+fn what_a_trigger_has_of_its_stream() {
+    let Names { stream, trigger, .. } = &Names::new();
+    let bench = Bench::new();
+    bench.telemetry.follows(trigger, stream);
+    let text = bench.scrape();
+    for sample in [
+        r#"tripline_gaps_total{cause="gone",stream="orders",trigger="mail"} 0"#,
+        r#"tripline_gaps_total{cause="trimmed",stream="orders",trigger="mail"} 0"#,
+        r#"tripline_shards_lagging{stream="orders",trigger="mail"} 0"#,
+    ] {
+        assert!(text.lines().any(|line| line == sample), "no `{sample}` in:\n{text}");
+    }
+}
+
+/// By a clock that moves between the signals and the scrape.
+#[test]
+fn only_what_stalls_has_a_series_of_its_own() {
+    let Names { stream, shard, trigger, .. } = &Names::new();
+    let now = Arc::new(AtomicU64::new(NOW_MS));
+    let read = now.clone();
+    let health = Health::new(Arc::new(move || Timestamp::from_ms(read.load(Ordering::Relaxed))), Duration::from_secs(300));
+    let bench = Bench { telemetry: Telemetry::new(health.clone()), health };
+    bench.telemetry.follows(trigger, stream);
+    let stalls = || {
+        let text = bench.scrape();
+        let lines = text.lines().filter(|line| line.starts_with("tripline_shard_stalled_seconds{"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    bench.telemetry.emit(Signal::ShardOpened { stream, shard });
+    bench
+        .telemetry
+        .emit(Signal::Oldest { trigger, shard: &"shard-2".into(), created: Some(Timestamp::from_ms(NOW_MS)) });
+    assert_eq!(stalls(), Vec::<String>::new());
+    now.fetch_add(301_500, Ordering::Relaxed);
+    let reader = r#"tripline_shard_stalled_seconds{shard="shard-1",stream="orders",trigger=""} 301.5"#;
+    let delivery = r#"tripline_shard_stalled_seconds{shard="shard-2",stream="orders",trigger="mail"} 301.5"#;
+    assert_eq!(stalls(), [reader, delivery]);
+    bench.telemetry.emit(Signal::Acknowledged { trigger, shard: &"shard-2".into(), changes: 1 });
+    assert_eq!(stalls(), [reader]);
+    bench.telemetry.emit(Signal::ShardFinished { stream, shard });
+    assert_eq!(stalls(), Vec::<String>::new());
 }
 
 #[test]
@@ -89,7 +146,7 @@ fn delivery() {
             Signal::Handled { trigger, result: HandlerResult::Trap, took: TOOK },
             Signal::Handled { trigger, result: HandlerResult::NotRun, took: TOOK },
             Signal::ChangesFailed { trigger, shard, changes: 2, reason: "trap", backtrace: None },
-            Signal::Acknowledged { trigger, changes: 4 },
+            Signal::Acknowledged { trigger, shard, changes: 4 },
             Signal::DeadLettered { trigger, event_id: "e", attempts: 5, reason: "r" },
             Signal::Skipped { trigger, event_id: "e", attempts: 5, reason: "r" },
         ],
@@ -201,7 +258,8 @@ fn effects() {
 #[test]
 fn label_values_are_escaped() {
     let stream = &StreamName::from("a\"b\\c\nd");
-    check(&[Signal::Gap { stream, shard: &"s".into(), after: None }], &[r#"tripline_gaps_total{stream="a\"b\\c\nd"} 1"#]);
+    let gap = Signal::Gap { stream, trigger: &"t".into(), gap: &gap(), stops: true };
+    check(&[gap], &[r#"tripline_gaps_total{cause="trimmed",stream="a\"b\\c\nd",trigger="t"} 1"#]);
 }
 
 #[test]

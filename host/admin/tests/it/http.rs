@@ -4,6 +4,7 @@ use crate::bench::{Answer, Bench, NOW_MS, Stored, ask, get, with_server};
 use tripline_admin::{Admin, AdminError, Component, State, Token};
 use tripline_core::decimal::Decimal;
 use tripline_core::effect::CounterKey;
+use tripline_core::gap::{Cause, Gap};
 use tripline_core::port::CounterValue;
 use tripline_core::signal::{Signal, Signals as _};
 use tripline_core::time::Timestamp;
@@ -66,6 +67,26 @@ fn readiness_says_what_is_missing() {
     let answer = with_server(bench.admin("127.0.0.1:0", None), |addr| get(addr, "/readyz", &[LOCAL]));
     expect(answer, 200, r#""ready":true"#);
     assert!(bench.scrape().contains("\ntripline_ready 1\n"));
+}
+
+/// A gap that stops a trigger: where it is, for whoever may know it.
+#[test]
+fn readiness_names_the_shard() {
+    let (folder, bench) = (tempfile::tempdir().unwrap(), Bench::new());
+    bench.health.set(Component::Trigger("mail".into()), State::Ready);
+    let gap = Gap { shard: Some("shard-1".into()), after: None, since: None, until: Timestamp::from_ms(NOW_MS), cause: Cause::Gone };
+    bench
+        .telemetry
+        .emit(Signal::Gap { stream: &"orders".into(), trigger: &"mail".into(), gap: &gap, stops: true });
+    let local = with_server(bench.admin("127.0.0.1:0", None), |addr| get(addr, "/readyz", &[LOCAL]));
+    let body: serde_json::Value = serde_json::from_str(&local.body).unwrap();
+    let problem = &body["problems"][0];
+    assert_eq!(local.status, 503);
+    let named = ["component", "stream", "shard", "trigger"].map(|key| problem[key].as_str().unwrap());
+    assert_eq!(named, ["trigger mail", "orders", "shard-1", "mail"]);
+    assert!(problem["reason"].as_str().unwrap().contains("on_gap = \"continue\" in [streams.orders]"), "{problem}");
+    let far = with_server(bench.admin("0.0.0.0:0", Some(token(&folder).0)), |addr| get(addr, "/readyz", &[LOCAL]));
+    assert_eq!((far.status, &*far.body), (503, r#"{"problems":[{"component":"trigger mail"}],"ready":false}"#));
 }
 
 #[test]

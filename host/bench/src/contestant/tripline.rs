@@ -17,11 +17,15 @@ use tripline::stream_task::Stream;
 use tripline::trigger::Trigger;
 use tripline_admin::{Health, Taps, Telemetry};
 use tripline_core::backoff::Backoff;
+use tripline_core::budget::Budget;
 use tripline_core::delivery::{Policy, Then};
-use tripline_core::name::{StreamArn, TriggerName};
-use tripline_core::port::{BoxFuture, Commit, Grants, StateReader, Store, StoreError, StoredCheckpoint, StreamSource};
+use tripline_core::feed::Reading;
+use tripline_core::gap::OnGap;
+use tripline_core::name::TriggerName;
+use tripline_core::port::{BoxFuture, Commit, Grants, PinCommit, StateReader, Store, StoreError, StoredWay, StreamSource};
 use tripline_core::reader::Pace;
 use tripline_core::signal::{Signal, Signals};
+use tripline_core::start::Start;
 use tripline_core::time::Timestamp;
 use tripline_core::view::{View, ViewType};
 use tripline_runtime::{Engine, EngineConfig, Limits, Plugin, Slot, TriggerContext};
@@ -53,14 +57,15 @@ pub(crate) async fn run(case: &Case, endpoint: &str) -> Result<Used> {
         store: if case.commits { Arc::new(store.clone()) } else { Arc::new(Uncommitted) },
         triggers: triggers.collect(),
         signals,
-        pace: Pace::unlimited(),
-        window_bytes_max: WINDOW_BYTES,
+        on_gap: OnGap::default(),
+        reading: Reading { pace: Pace::unlimited(), window_bytes_max: WINDOW_BYTES, budget: Budget::new(WINDOW_BYTES), lost: None },
         tap: Taps::new([TABLE.into()]).of(&TABLE.into()),
     });
 
     let stop = CancellationToken::new();
     let stopwatch = Stopwatch::start();
-    let running = tokio::task::JoinSet::from_iter([stream.run(info, stop.clone())]);
+    let way = stream.set_out(&info).await?;
+    let running = tokio::task::JoinSet::from_iter([stream.run(way, stop.clone())]);
     counted.done.notified().await;
     let used = stopwatch.stop(counted.handled.load(Ordering::SeqCst));
 
@@ -77,7 +82,7 @@ pub(crate) async fn run(case: &Case, endpoint: &str) -> Result<Used> {
 async fn source(endpoint: &str) -> Arc<dyn StreamSource> {
     let connection = Connection { region: Some(REGION.into()), endpoint: Some(endpoint.into()), ..Connection::default() };
     let config = SourceConfig { table: TABLE.into(), region: REGION.into(), endpoint: Some(endpoint.into()), streams_endpoint: None };
-    Arc::new(Source::new(&Aws::new().config(&connection).await, config))
+    Arc::new(Source::new(&Aws::new().config(&connection).await, config, clock::shared()))
 }
 
 pub(crate) fn component(plugin: CasePlugin) -> Result<&'static [u8]> {
@@ -106,7 +111,7 @@ fn trigger(case: &Case, index: usize, plugin: Plugin, signals: Arc<dyn Signals>)
         signals,
         clock: clock::shared(),
     };
-    Trigger { name, stream: TABLE.into(), view, policy: policy(case), context, slot: Slot::new(plugin) }
+    Trigger { name, stream: TABLE.into(), view, start: Start::default(), policy: policy(case), context, slot: Slot::new(plugin) }
 }
 
 /// The config's defaults, but for the batch, and without bounds on attempts and age: the prepared changes are old.
@@ -154,12 +159,12 @@ impl StateReader for Uncommitted {
 }
 
 impl Store for Uncommitted {
-    fn streams(&self) -> BoxFuture<'_, Result<Vec<StreamArn>, StoreError>> {
+    fn ways<'a>(&'a self, _: &'a [TriggerName]) -> BoxFuture<'a, Result<Vec<StoredWay>, StoreError>> {
         Box::pin(async { Ok(Vec::new()) })
     }
 
-    fn checkpoints<'a>(&'a self, _: &'a StreamArn) -> BoxFuture<'a, Result<Vec<StoredCheckpoint>, StoreError>> {
-        Box::pin(async { Ok(Vec::new()) })
+    fn pin(&self, _: Vec<PinCommit>) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
     }
 
     fn commit(&self, _: Commit) -> BoxFuture<'_, Result<(), StoreError>> {

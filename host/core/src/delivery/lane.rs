@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::settle::{self, Verdict};
 use super::settlement::{Settlement, Uncommitted};
@@ -15,8 +16,11 @@ use crate::change::Change;
 use crate::checkpoint::Checkpoint;
 use crate::decimal::Decimal;
 use crate::effect::{CounterKey, Effect, Mutation};
+use crate::gap::{self, Cause, Gap, OnGap};
+use crate::mutant::{Mutant, on};
 use crate::name::{PluginVersion, ShardId};
 use crate::sequence::SequenceNumber;
+use crate::start;
 use crate::time::Timestamp;
 use crate::window::Window;
 
@@ -65,6 +69,9 @@ pub struct Settled {
     pub backtrace: Option<Box<str>>,
 }
 
+/// How old the durable `complete_until` of a lane at the tip may become: far less than a stream remembers.
+const TIP_EVERY: Duration = Duration::from_secs(15 * 60);
+
 #[derive(Debug)]
 pub struct Lane {
     origin: Arc<Origin>,
@@ -72,10 +79,19 @@ pub struct Lane {
     policy: Policy,
     random: fastrand::Rng,
     checkpoint: Checkpoint,
+    /// Changes that were created before are passed over.
+    since: Option<Timestamp>,
+    on_gap: OnGap,
     /// Window position of the next change to take.
     cursor: u64,
-    /// The newest change taken.
-    frontier: Option<SequenceNumber>,
+    /// The newest change taken, and when it was created.
+    frontier: Option<(SequenceNumber, Timestamp)>,
+    /// What is durable, or on its way there, of the checkpoint's `complete_until`.
+    told_complete: Option<Timestamp>,
+    /// Up to when gaps are told in this run.
+    told_gap: Option<Timestamp>,
+    /// A gap, and `OnGap::Stop`: it takes nothing more.
+    stopped: bool,
     /// Taken and to be delivered again, in stream order.
     again: VecDeque<Work>,
     delivering: Option<Work>,
@@ -84,17 +100,25 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// Takes from the window's beginning, passing over what the checkpoint covers.
-    pub fn new(origin: Arc<Origin>, shard: ShardId, policy: Policy, checkpoint: Checkpoint, seed: u64) -> Self {
+    /// Passes over what the checkpoint covers.
+    pub fn new(origin: Arc<Origin>, shard: ShardId, policy: Policy, mut checkpoint: Checkpoint, seed: u64) -> Self {
+        if on(Mutant::AcknowledgedForgotten) {
+            checkpoint.acknowledged.clear();
+        }
         Self {
             origin,
             shard,
             policy,
             random: fastrand::Rng::with_seed(seed),
             finished: checkpoint.finished,
+            told_complete: checkpoint.complete_until,
             checkpoint,
+            since: None,
+            on_gap: OnGap::default(),
             cursor: 0,
             frontier: None,
+            told_gap: None,
+            stopped: false,
             again: VecDeque::new(),
             delivering: None,
             uncommitted: Uncommitted::default(),
@@ -105,9 +129,50 @@ impl Lane {
         &self.origin
     }
 
+    /// Where it begins, of a trigger that is to see only what was created from then on; and what it does at a gap.
+    #[must_use]
+    pub fn with(self, since: Option<Timestamp>, on_gap: OnGap) -> Self {
+        Self { since, on_gap, ..self }
+    }
+
+    /// To be made durable before anything else: that the trigger has begun the shard.
+    pub fn announce(&mut self) {
+        self.uncommitted.settle(Settlement::of(self.checkpoint.clone()), None);
+    }
+
+    /// Up to which change it has taken or acknowledged all; none: it begins with the first.
+    pub fn position(&self) -> Option<&SequenceNumber> {
+        self.frontier.as_ref().map(|(number, _)| number).max(self.checkpoint.watermark.as_ref())
+    }
+
     /// Window position below which this lane needs nothing more: what it has taken it holds itself.
     pub fn cursor(&self) -> u64 {
-        if self.finished { u64::MAX } else { self.cursor }
+        self.cursor
+    }
+
+    /// From now on it takes from a window's position `cursor` on: it has all that is before.
+    pub fn move_to(&mut self, cursor: u64) {
+        self.cursor = cursor;
+    }
+
+    /// Whether it would take more changes, now or once those under way are done.
+    pub fn wants_more(&self) -> bool {
+        !self.finished && !self.stopped
+    }
+
+    /// Whether it would take changes now.
+    pub fn is_hungry(&self) -> bool {
+        self.wants_more() && self.again.is_empty() && self.delivering.is_none() && !self.must_wait_for_commit()
+    }
+
+    /// It stands at a gap, and `OnGap::Stop` says to go no further.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// Up to when all is acknowledged or told as a gap, by the stream's clock.
+    pub fn complete_until(&self) -> Option<Timestamp> {
+        self.checkpoint.complete_until
     }
 
     /// All of the shard is acknowledged, and that is durable.
@@ -120,27 +185,33 @@ impl Lane {
         self.delivering.is_some() || !self.uncommitted.is_empty()
     }
 
-    /// When the oldest change that is not durable yet, of those that are taken or wait in the window, was created; none: at the tip.
-    pub fn oldest(&self, window: &Window) -> Option<Timestamp> {
+    /// When the oldest change that is not durable yet, of those that are taken or wait in the window, was created; none: at the tip. Without a window
+    /// the lane lags: there is more, created then or later.
+    pub fn oldest(&self, window: Option<&Window>) -> Option<Timestamp> {
         let delivering = self.delivering.as_ref().and_then(Work::oldest);
         let again = self.again.front().and_then(Work::oldest);
         let taken = [self.uncommitted.oldest(), delivering, again].into_iter().flatten().min();
-        taken.or_else(|| window.get(self.cursor).map(|change| change.created))
+        taken.or_else(|| match window {
+            Some(window) => window.get(self.cursor).map(|change| change.created),
+            None if self.wants_more() => self.frontier.as_ref().map(|(_, created)| *created).or(self.checkpoint.complete_until),
+            None => None,
+        })
     }
 
-    /// What to do at `now`. `ended`: the window will get no more changes. A batch that this names must be reported on, a settlement
-    /// committed.
-    pub fn next(&mut self, now: Timestamp, window: &Window, ended: bool) -> Step {
+    /// What to do at `now`. `window`: what it takes from, none where nothing feeds it. `ended`: the window will get no more changes. A batch that this names
+    /// must be reported on, a settlement committed.
+    pub fn next(&mut self, now: Timestamp, window: Option<&Window>, ended: bool) -> Step {
         if self.finished {
             return Step::Finished;
         }
         if self.delivering.is_some() || self.must_wait_for_commit() {
             return Step::Busy;
         }
-        match self.again.front() {
-            Some(work) if now < work.not_before => return Step::WaitUntil(work.not_before),
-            Some(_) => {}
-            None => self.take(window),
+        let window = window.filter(|_| !self.stopped);
+        match (self.again.front(), window) {
+            (Some(work), _) if now < work.not_before => return Step::WaitUntil(work.not_before),
+            (None, Some(window)) => self.take(window),
+            _ => {}
         }
         if let Some(mut work) = self.again.pop_front() {
             for taken in &mut work.changes {
@@ -150,7 +221,7 @@ impl Lane {
             self.delivering = Some(work);
             return Step::Deliver(batch);
         }
-        if !ended || window.get(self.cursor).is_some() {
+        if !ended || window.is_none_or(|window| window.get(self.cursor).is_some()) {
             return Step::Idle;
         }
         self.finish();
@@ -158,7 +229,8 @@ impl Lane {
     }
 
     fn must_wait_for_commit(&self) -> bool {
-        !self.uncommitted.is_empty() && (!self.policy.delivers_ahead || self.uncommitted.is_full())
+        let ahead = self.policy.delivers_ahead || on(Mutant::StateAhead);
+        !self.uncommitted.is_empty() && (!ahead || self.uncommitted.is_full())
     }
 
     /// The shard is closed and all of it is acknowledged.
@@ -166,6 +238,8 @@ impl Lane {
         if !self.checkpoint.finished {
             self.checkpoint.finished = true;
             self.checkpoint.acknowledged.clear();
+            self.complete(self.frontier.as_ref().map(|(_, created)| *created));
+            self.told_complete = self.checkpoint.complete_until;
             self.uncommitted.settle(Settlement::of(self.checkpoint.clone()), None);
         }
     }
@@ -179,6 +253,12 @@ impl Lane {
     /// When `commit` has something at the latest, as far as is known now.
     pub fn commit_due(&self) -> Option<Timestamp> {
         self.uncommitted.due()
+    }
+
+    /// When what failed is due again; none: nothing waits for that alone.
+    pub fn retry_due(&self) -> Option<Timestamp> {
+        let waits = self.delivering.is_none() && !self.finished;
+        self.again.front().filter(|_| waits).map(|work| work.not_before)
     }
 
     /// What the delivery under way came to.
@@ -211,13 +291,62 @@ impl Lane {
         self.finished = self.checkpoint.finished && self.uncommitted.is_empty();
     }
 
-    /// Takes the next batch's worth of changes from the window, passing over what is acknowledged already.
+    /// The reader stood at the tip at `tip`, the window's end being `end`: if this lane is there too, it is complete until then. That is made durable
+    /// now and then, so that a quiet shard's trimmed position is known to be no loss.
+    pub fn stood_at_tip(&mut self, tip: Timestamp, end: u64) {
+        if self.finished || self.stopped || self.is_busy() || !self.again.is_empty() || self.cursor != end {
+            return;
+        }
+        self.complete(Some(tip));
+        if self.told_complete.is_none_or(|told| tip.since(told) >= TIP_EVERY) {
+            if let Some((frontier, _)) = &self.frontier {
+                self.checkpoint.advance(frontier);
+            }
+            self.told_complete = self.checkpoint.complete_until;
+            self.uncommitted.settle(Settlement::of(self.checkpoint.clone()), None);
+        }
+    }
+
+    /// What it needs next may be lost to it, as of `now` by the stream's clock; none: it is not, or that was told before.
+    pub fn doubt(&mut self, now: Timestamp, cause: Cause) -> Option<Gap> {
+        // What it may miss was created after what it has taken last.
+        let taken = self.frontier.as_ref().map(|(_, created)| *created);
+        let since = self.checkpoint.complete_until.max(taken).max(self.told_gap);
+        let is_new = since.is_none() && self.checkpoint.watermark.is_none() && self.checkpoint.acknowledged.is_empty();
+        let is_young = since.is_some_and(|since| !gap::may_be_trimmed(since, now));
+        if !self.wants_more() || (cause == Cause::Trimmed && (is_new || is_young)) || on(Mutant::GapSwallowed) {
+            return None;
+        }
+        let gap = Gap { shard: Some(self.shard.clone()), after: self.position().cloned(), since, until: now, cause };
+        match self.on_gap {
+            OnGap::Stop => self.stopped = true,
+            OnGap::Continue => {
+                self.told_gap = Some(gap::told_until(now));
+                // Not while older changes are pending: a crash would lose them, and that must be told then.
+                if self.delivering.is_none() && self.again.is_empty() {
+                    self.complete(self.told_gap);
+                    self.told_complete = self.checkpoint.complete_until;
+                }
+                let gaps = if on(Mutant::GapNotDurable) { Vec::new() } else { vec![gap.clone()] };
+                let settlement = Settlement { gaps, ..Settlement::of(self.checkpoint.clone()) };
+                self.uncommitted.settle(settlement, None);
+            }
+        }
+        Some(gap)
+    }
+
+    fn complete(&mut self, until: Option<Timestamp>) {
+        self.checkpoint.complete_until = self.checkpoint.complete_until.max(until);
+    }
+
+    /// Takes the next batch's worth of changes from the window, passing over what is acknowledged already or older than the trigger's beginning.
     fn take(&mut self, window: &Window) {
         let mut changes = Vec::new();
         let mut bytes = 0;
         let mut newest = None;
         while let Some(change) = window.get(self.cursor) {
-            let covered = self.checkpoint.covers(&change.sequence_number);
+            let too_old = self.since.is_some_and(|since| start::is_older(change.created, since));
+            let covered = too_old || self.checkpoint.covers(&change.sequence_number);
             let size = self.origin.view.len_bytes(change);
             let full = changes.len() == self.policy.records_max || bytes + size > self.policy.bytes_max;
             if !covered && full && !changes.is_empty() {
@@ -231,7 +360,7 @@ impl Lane {
             }
         }
         if let Some(newest) = newest {
-            self.frontier = Some(newest.sequence_number.clone());
+            self.frontier = Some((newest.sequence_number.clone(), newest.created));
         }
         if !changes.is_empty() {
             self.again.push_back(Work { changes, not_before: Timestamp::default(), not_run: 0 });
@@ -271,11 +400,22 @@ impl Lane {
         }
         let settled = verdict.done.iter().chain(verdict.given_up.iter().map(|given_up| &given_up.taken));
         let settled = settled.map(|taken| &taken.change.sequence_number);
-        if let Some(frontier) = &self.frontier {
-            match self.again.front().and_then(|work| work.changes.first()) {
-                Some(pending) => self.checkpoint.settle(settled, frontier, &pending.change.sequence_number),
-                None => self.checkpoint.advance(frontier),
-            }
+        if let Some((frontier, created)) = &self.frontier {
+            // Changes are in stream order: what was created before the oldest that is pending is done.
+            let until = match self.again.front().and_then(|work| work.changes.first()) {
+                Some(pending) => {
+                    self.checkpoint.settle(settled, frontier, &pending.change.sequence_number);
+                    pending.change.created
+                }
+                None => {
+                    self.checkpoint.advance(frontier);
+                    *created
+                }
+            };
+            self.complete(Some(until));
+        }
+        if settlement.is_some() {
+            self.told_complete = self.checkpoint.complete_until;
         }
         settlement.map(|settlement| Settlement { checkpoint: self.checkpoint.clone(), ..settlement })
     }

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use crate::checkpoint::Checkpoint;
 use crate::effect::{DeadLetter, Mutation};
+use crate::gap::Gap;
+use crate::mutant::{Mutant, on};
 use crate::time::Timestamp;
 
 /// What one or more deliveries come to, for one transaction.
@@ -19,6 +21,7 @@ pub struct Settlement {
     pub dead_letters: Vec<DeadLetter>,
     /// Counts, for the log and the metrics.
     pub acknowledged: usize,
+    pub gaps: Vec<Gap>,
     pub skipped: Vec<DeadLetter>,
 }
 
@@ -31,13 +34,17 @@ const COMMIT_EVERY: Duration = Duration::from_millis(5);
 
 impl Settlement {
     pub(super) fn of(checkpoint: Checkpoint) -> Self {
-        Self { checkpoint, mutations: Vec::new(), dead_letters: Vec::new(), acknowledged: 0, skipped: Vec::new() }
+        Self { checkpoint, mutations: Vec::new(), dead_letters: Vec::new(), gaps: Vec::new(), acknowledged: 0, skipped: Vec::new() }
     }
 
     fn absorb(&mut self, mut later: Self) {
+        if on(Mutant::OutOfOrder) {
+            std::mem::swap(&mut self.mutations, &mut later.mutations);
+        }
         self.checkpoint = later.checkpoint;
         self.mutations.append(&mut later.mutations);
         self.dead_letters.append(&mut later.dead_letters);
+        self.gaps.append(&mut later.gaps);
         self.acknowledged += later.acknowledged;
         self.skipped.append(&mut later.skipped);
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use expect_test::{Expect, expect};
 
 use super::*;
+use crate::budget::Budget;
 use crate::change::Change;
 use crate::checkpoint::Checkpoint;
 use crate::decimal::Decimal;
@@ -32,7 +33,7 @@ fn changes(words: &str) -> Vec<Change> {
 }
 
 fn window(words: &str) -> Window {
-    let mut window = Window::new(usize::MAX);
+    let mut window = Window::new(None, usize::MAX, Budget::new(usize::MAX));
     changes(words).into_iter().for_each(|change| window.push(change));
     window
 }
@@ -96,7 +97,7 @@ fn check_lane(lane: &mut Lane, window: &Window, outcomes: &str, expected: Expect
     let mut lines = Vec::new();
     let mut outcomes = outcomes.split_whitespace();
     loop {
-        match lane.next(now, window, true) {
+        match lane.next(now, Some(window), true) {
             Step::WaitUntil(time) => now = time,
             Step::Deliver(batch) => {
                 let Some(outcome) = outcomes.next() else { break };
@@ -375,7 +376,7 @@ fn unlimited_attempts_never_give_up_but_for_age() {
 #[test]
 fn a_restart_passes_over_what_is_acknowledged_and_trusts_no_number_beyond_what_it_read() {
     let number = |number| SequenceNumber::parse(number).unwrap();
-    let checkpoint = Checkpoint { watermark: Some(number("2")), acknowledged: [number("5")].into(), finished: false };
+    let checkpoint = Checkpoint { watermark: Some(number("2")), acknowledged: [number("5")].into(), finished: false, complete_until: None };
     let mut lane = lane(Policy { records_max: 1, ..policy() }, checkpoint);
     check_lane(
         &mut lane,
@@ -406,7 +407,7 @@ fn an_index_that_is_not_there_is_nobodys_failure() {
 fn mutations_keep_their_order_and_counters_are_added_up() {
     let mut lane = lane(policy(), Checkpoint::default());
     let window = window("1a 2b 3c");
-    let Step::Deliver(_) = lane.next(Timestamp::default(), &window, false) else { panic!("delivers") };
+    let Step::Deliver(_) = lane.next(Timestamp::default(), Some(&window), false) else { panic!("delivers") };
     let add = |change, name: &str, delta: &str| Effect {
         change,
         mutation: Mutation::AddCounter { counter: CounterKey::new(name, Vec::new()), delta: Decimal::parse(delta).unwrap() },

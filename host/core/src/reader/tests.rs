@@ -32,7 +32,8 @@ fn error(name: &str) -> ReadError {
 #[track_caller]
 fn check(start: Option<u32>, answers: &[&str], expected: Expect) {
     let start = start.map_or(Position::TrimHorizon, |n| Position::After(SequenceNumber::parse(&n.to_string()).unwrap()));
-    let mut reader = Reader::new(start, Pace::aws(), 1);
+    let budget = Budget::new(1);
+    let mut reader = Reader::new(start, Pace::aws(), 1, &budget);
     let mut now = Timestamp::from_ms(0);
     let mut lines = Vec::new();
     for answer in answers {
@@ -69,11 +70,11 @@ fn play(reader: &mut Reader, now: Timestamp, step: &Step, answer: &str) -> Strin
     let note = match (step, answer) {
         (Step::Open(_), "ok") => reader.opened(now, Ok("it".into())),
         (Step::Open(_), name) => reader.opened(now, Err(error(name))),
-        (_, name) if name.starts_with(|c: char| c.is_ascii_alphabetic()) => reader.polled(now, Err(error(name))),
+        (_, name) if name.starts_with(|c: char| c.is_ascii_alphabetic()) => reader.polled(now, now, Err(error(name))),
         (_, numbers) => {
             let list: Vec<u32> = numbers.trim_end_matches('.').split(',').filter_map(|n| n.parse().ok()).collect();
             let mut page = page(&list, !numbers.ends_with('.'));
-            let note = reader.polled(now, Ok(&mut page));
+            let note = reader.polled(now, now, Ok(&mut page));
             let kept: Vec<_> = page.changes.iter().map(|change| change.sequence_number.to_string()).collect();
             handed_on = format!(" => {}", kept.join(","));
             note
@@ -81,8 +82,7 @@ fn play(reader: &mut Reader, now: Timestamp, step: &Step, answer: &str) -> Strin
     };
     match note {
         None => handed_on,
-        Some(Note::Gap { after, .. }) => format!(" gap after {after:?}"),
-        Some(Note::Failed { result, .. }) => format!(" ({})", result.as_str()),
+        Some(Note { result, .. }) => format!(" ({})", result.as_str()),
     }
 }
 
@@ -129,13 +129,13 @@ fn a_trim_goes_on_at_the_horizon_and_hands_on_nothing_twice() {
         Some(7),
         &["trimmed", "ok", "6,7,8", "trimmed", "ok", "9"],
         expect![[r#"
-        open after 7: trimmed gap after Some(7)
-        open horizon: ok
-        poll: 6,7,8 => 8
-        poll: trimmed gap after Some(8)
-        open horizon: ok
-        poll: 9 => 9
-        poll"#]],
+            open after 7: trimmed (trimmed)
+            open horizon: ok
+            poll: 6,7,8 => 8
+            poll: trimmed (trimmed)
+            open horizon: ok
+            poll: 9 => 9
+            poll"#]],
     );
 }
 
@@ -163,21 +163,84 @@ fn a_shard_that_is_gone_ends_with_a_gap_once_it_is_believed() {
         Some(3),
         &["ok", "gone", "gone", "gone", "gone", "gone", "gone", "gone"],
         expect![[r#"
-        open after 3: ok
-        poll: gone (gone)
-        open after 3: gone (gone)
-        open after 3: gone (gone)
-        open after 3: gone (gone)
-        open after 3: gone (gone)
-        open after 3: gone (gone)
-        open after 3: gone gap after Some(3)
-        ended"#]],
+            open after 3: ok
+            poll: gone (gone)
+            open after 3: gone (gone)
+            open after 3: gone (gone)
+            open after 3: gone (gone)
+            open after 3: gone (gone)
+            open after 3: gone (gone)
+            open after 3: gone (gone)
+            ended"#]],
     );
 }
 
 #[test]
+fn an_iterator_or_another_reader_shows_that_a_shard_is_there() {
+    let answers = ["ok", "gone", "gone", "gone", "gone", "ok", "gone", "gone", "gone", "gone"];
+    check(
+        Some(3),
+        &answers,
+        expect![[r#"
+            open after 3: ok
+            poll: gone (gone)
+            open after 3: gone (gone)
+            open after 3: gone (gone)
+            open after 3: gone (gone)
+            open after 3: ok
+            poll: gone (gone)
+            open after 3: gone (gone)
+            open after 3: gone (gone)
+            open after 3: gone (gone)
+            open after 3"#]],
+    );
+    let mut reader = Reader::new(Position::TrimHorizon, Pace::aws(), 1, &Budget::new(1));
+    let mut now = Timestamp::from_ms(0);
+    for _ in 0..20 {
+        next_call(&mut reader, &mut now);
+        reader.opened(now, Err(error("gone")));
+        reader.is_there();
+    }
+    assert!(!reader.has_ended());
+}
+
+#[test]
+fn pages_alone_that_say_gone_are_believed_in_the_end() {
+    let mut reader = Reader::new(Position::TrimHorizon, Pace::aws(), 1, &Budget::new(1));
+    let mut now = Timestamp::from_ms(0);
+    let mut polls = 0;
+    while !reader.has_ended() && polls < 100 {
+        match next_call(&mut reader, &mut now) {
+            Step::Open(_) => reader.opened(now, Ok("it".into())),
+            _ => {
+                polls += 1;
+                reader.polled(now, now, Err(error("gone")))
+            }
+        };
+    }
+    assert_eq!(polls, DENIED_MIN);
+}
+
+#[test]
+fn the_tip_is_where_the_first_of_the_last_empty_pages_was_asked_for() {
+    let mut reader = Reader::new(Position::TrimHorizon, Pace::aws(), 1, &Budget::new(1));
+    let mut now = Timestamp::from_ms(0);
+    next_call(&mut reader, &mut now);
+    reader.opened(now, Ok("it".into()));
+    let mut tips = Vec::new();
+    let last = TIP_MIN as u64 + 3;
+    for asked in 1..=last {
+        next_call(&mut reader, &mut now);
+        let numbers: &[u32] = if asked == last - 1 { &[1] } else { &[] };
+        reader.polled(now, Timestamp::from_ms(asked), Ok(&mut page(numbers, true)));
+        tips.push(reader.tip().map(Timestamp::as_ms));
+    }
+    assert_eq!(tips[TIP_MIN - 2..], [None, Some(1), Some(2), None, None]);
+}
+
+#[test]
 fn waits_longer_while_idle_and_is_fast_again_with_data() {
-    let mut reader = Reader::new(Position::TrimHorizon, Pace::aws(), 1);
+    let mut reader = Reader::new(Position::TrimHorizon, Pace::aws(), 1, &Budget::new(1));
     let mut now = Timestamp::from_ms(0);
     reader.next(now);
     reader.opened(now, Ok("it".into()));
@@ -186,20 +249,23 @@ fn waits_longer_while_idle_and_is_fast_again_with_data() {
         let before = now;
         next_call(&mut reader, &mut now);
         waits.push(now.since(before).as_millis());
-        reader.polled(now, Ok(&mut page(numbers, true)));
+        reader.polled(now, now, Ok(&mut page(numbers, true)));
     }
-    assert_eq!(waits, [0, 200, 400, 800, 1000, 1000, 200]);
+    // Spread by up to a quarter, and never faster than five a second.
+    for (wait, longest) in waits.iter().zip([0, 200, 400, 800, 1000, 1000, 200]) {
+        assert!(*wait <= longest && *wait >= (longest * 3 / 4).max(longest.min(200)), "{waits:?}");
+    }
 }
 
 #[test]
 fn never_polls_a_shard_more_than_five_times_a_second() {
-    let mut reader = Reader::new(Position::TrimHorizon, Pace::aws(), 1);
+    let mut reader = Reader::new(Position::TrimHorizon, Pace::aws(), 1, &Budget::new(1));
     let mut now = Timestamp::from_ms(0);
     reader.next(now);
     reader.opened(now, Ok("it".into()));
     for n in 0..50 {
         next_call(&mut reader, &mut now);
-        reader.polled(now, Ok(&mut page(&[n], true)));
+        reader.polled(now, now, Ok(&mut page(&[n], true)));
     }
     assert!(now >= Timestamp::from_ms(49 * 200), "{now}");
 }

@@ -1,6 +1,8 @@
-//! `tripline streams describe`: every stream of a table, each with its shards as a tree, and how far the triggers have come in them.
+//! `tripline streams describe`: every stream of a table, each with its shards as a tree, how far the triggers have come in them, and
+//! what they may have missed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
@@ -11,7 +13,8 @@ use tripline_core::port::ReadError;
 use tripline_store::{CheckpointRow, SqliteReader};
 use tripline_stream::{ShardDetails, Source, StreamDetails};
 
-use super::{Place, Reached, show};
+use super::gaps::{self, Gap};
+use super::{Place, show};
 use crate::cli::output;
 
 #[derive(Args, Debug)]
@@ -20,6 +23,9 @@ pub(crate) struct Options {
     name: String,
     #[command(flatten)]
     place: Place,
+    /// Of the host whose triggers are shown; without it, the config file says where it is.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -33,6 +39,9 @@ struct Report {
     endpoint: Option<String>,
     /// The newest first; older ones are off and can still be read.
     streams: Vec<StreamReport>,
+    /// The newest first; not there where no host has run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gaps: Option<Vec<Gap>>,
 }
 
 #[derive(Serialize)]
@@ -78,8 +87,9 @@ type Positions = BTreeMap<(String, String), Vec<Position>>;
 
 pub(crate) async fn run(options: &Options) -> Result<()> {
     let reached = options.place.one(&options.name).await?;
-    let positions = positions(&reached)?;
-    let mut arns = reached.source.streams().await?;
+    let data_dir = options.data_dir.as_deref().or(reached.data_dir.as_deref());
+    let positions = positions(data_dir)?;
+    let mut arns = reached.source.listed().await?;
     if arns.is_empty() {
         // The error says why there is none, and what to do.
         arns.push(reached.source.find().await?.arn);
@@ -94,12 +104,14 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
             Err(error) => return Err(error.into()),
         }
     }
+    let gaps = arns.first().map(|arn| gaps::read(data_dir, arn)).transpose()?.flatten();
     let report = Report {
         name: reached.name.as_ref().map(ToString::to_string),
         table: reached.table.clone(),
         region: reached.region.clone(),
         endpoint: reached.endpoint.clone(),
         streams,
+        gaps,
     };
     if options.json { output::json(&report) } else { print(&report) }
 }
@@ -112,10 +124,10 @@ fn unlisted(listed: &[StreamArn], positions: &Positions) -> Vec<StreamArn> {
     stored.into_iter().rev().filter(|arn| of_table(arn) && !listed.contains(arn)).collect()
 }
 
-/// None where the host of the config has not run yet.
-fn positions(reached: &Reached) -> Result<Positions> {
+/// None where no host has run there yet.
+fn positions(data_dir: Option<&Path>) -> Result<Positions> {
     let mut positions = Positions::new();
-    let Some(dir) = reached.data_dir.as_deref().filter(|dir| dir.join("tripline.db").exists()) else {
+    let Some(dir) = data_dir.filter(|dir| dir.join("tripline.db").exists()) else {
         return Ok(positions);
     };
     for row in SqliteReader::open(dir)?.checkpoints()? {
@@ -200,7 +212,7 @@ fn print(report: &Report) -> Result<()> {
             output::table(&["TRIGGER", "SHARD", "ACKNOWLEDGED UP TO", "AND ABOVE", "", "UPDATED"], &positions)?;
         }
     }
-    Ok(())
+    report.gaps.as_deref().map_or(Ok(()), gaps::print)
 }
 
 fn shard_row(shard: &ShardReport) -> Vec<String> {

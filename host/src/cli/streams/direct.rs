@@ -10,12 +10,17 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
+use tripline_core::budget::Budget;
 use tripline_core::change::Change;
-use tripline_core::follower::{self, Follower};
+use tripline_core::follower::{self, Finished, Follower, Follows, Step};
+use tripline_core::gap::OnGap;
 use tripline_core::name::{ShardId, StreamArn};
-use tripline_core::port::{Position, ReadError, StreamInfo, StreamSource};
+use tripline_core::port::{Position, ReadError, StreamInfo, StreamSource as _};
 use tripline_core::reader::{self, Note, Reader};
 use tripline_core::shard_graph::ShardDescription;
+use tripline_core::signal::PollResult;
+use tripline_core::start::Start;
+use tripline_core::view::ViewType;
 use tripline_stream::Source;
 
 use crate::clock;
@@ -41,86 +46,91 @@ struct Gone;
 
 impl Direct {
     /// Follows the table's streams one after the other, until nobody takes what is read.
-    pub(super) async fn run(self: Arc<Self>, mut info: StreamInfo) -> Result<()> {
-        let mut from_tip = self.from_tip;
-        if !from_tip && self.changes.send(Read::Begun).await.is_err() {
+    pub(super) async fn run(self: Arc<Self>, info: StreamInfo) -> Result<()> {
+        if !self.from_tip && self.changes.send(Read::Begun).await.is_err() {
             return Ok(());
         }
-        loop {
-            match self.follow(&info, from_tip).await? {
-                Some(next) => info = next,
-                None => return Ok(()),
-            }
-            // Made after this began: all of it is new.
-            from_tip = false;
-        }
-    }
-
-    /// Until the stream is over and the table has another; none: nobody takes what is read.
-    async fn follow(self: &Arc<Self>, info: &StreamInfo, from_tip: bool) -> Result<Option<StreamInfo>> {
-        let mut follower = Follower::new(follower::Pace::default(), fastrand::u64(..));
+        let mut follower = Follower::new(&info.arn, vec![self.watcher()], follower::Pace::default(), fastrand::u64(..));
         // Shards that are read from their tips; none: not known yet.
-        let mut tips: Option<BTreeSet<ShardId>> = (!from_tip).then(BTreeSet::new);
+        let mut tips: Option<BTreeSet<ShardId>> = (!self.from_tip).then(BTreeSet::new);
         let to_begin = Arc::new(AtomicUsize::new(0));
         let mut tasks = JoinSet::new();
         loop {
-            let wait = match follower.next(clock::now()) {
-                follower::Step::Describe => {
-                    let answer = self.source.shards(&info.arn).await;
-                    match &answer {
-                        Ok(shards) if tips.is_none() => {
-                            let found = pass_over(shards, &mut follower);
-                            to_begin.store(found.len(), Ordering::Relaxed);
-                            if found.is_empty() && self.changes.send(Read::Begun).await.is_err() {
-                                return Ok(None);
-                            }
-                            tips = Some(found);
+            let now = clock::now();
+            let asked = self.source.clock(now);
+            let wait = match follower.next(now) {
+                Step::List => {
+                    let answer = told(self.source.streams().await);
+                    follower.listed(clock::now(), asked, answer.as_ref().map(Clone::clone));
+                    continue;
+                }
+                Step::Inspect { stream, latest } => {
+                    let answer = told(self.source.inspect(&stream, latest).await);
+                    follower.inspected(clock::now(), asked, &stream, answer.as_ref().map(Clone::clone));
+                    continue;
+                }
+                Step::Describe(stream) => {
+                    let answer = told(self.source.shards(&stream).await);
+                    if let (Ok(shards), None) = (&answer, &tips) {
+                        let found = not_over(shards);
+                        to_begin.store(found.len(), Ordering::Relaxed);
+                        if found.is_empty() && self.changes.send(Read::Begun).await.is_err() {
+                            return Ok(());
                         }
-                        Ok(_) => {}
-                        Err(error) => tracing::warn!(%error, "the stream's shards are not known; asking again"),
+                        tips = Some(found);
                     }
-                    follower.described(clock::now(), answer.as_deref().map(<[_]>::to_vec));
+                    follower.described(clock::now(), asked, &stream, answer.as_ref().map(Clone::clone));
                     continue;
                 }
-                follower::Step::Start(ready) => {
-                    for shard in ready {
-                        let at_tip = tips.as_ref().is_some_and(|tips| tips.contains(&shard));
+                // Nothing is remembered.
+                Step::Pin(repins) => {
+                    follower.pinned(&repins);
+                    continue;
+                }
+                Step::Begin(begins) => {
+                    for begin in begins.into_iter().filter(|begin| begin.lost.is_none()) {
+                        let at_tip = tips.as_mut().is_some_and(|tips| tips.remove(&begin.shard));
                         let to_begin = at_tip.then(|| to_begin.clone());
-                        let task = ShardTask { direct: self.clone(), arn: info.arn.clone(), shard: shard.clone(), to_begin };
-                        tasks.spawn(async move { (shard, task.run().await) });
+                        let (arn, shard) = (begin.stream.arn, begin.shard);
+                        let task = ShardTask { direct: self.clone(), arn: arn.clone(), shard: shard.clone(), to_begin };
+                        tasks.spawn(async move { (arn, shard, task.run().await) });
                     }
                     continue;
                 }
-                follower::Step::Exhausted => {
-                    let next = self.source.after(&info.arn).await;
-                    match next {
-                        Ok(next) if next.arn != info.arn => return Ok(Some(next)),
-                        Ok(_) => {}
-                        Err(error) => tracing::warn!(%error, "the stream is over; the table's next one is not found yet"),
-                    }
-                    continue;
-                }
-                follower::Step::WaitUntil(time) => clock::until(time),
+                // It wants no more than any stream holds, and stops at nothing.
+                Step::TooSmall { .. } | Step::Stop { .. } => continue,
+                Step::WaitUntil(time) => clock::until(time),
                 // Not while this loop awaits each answer itself.
-                follower::Step::Busy => Duration::from_secs(1),
+                Step::Busy => Duration::from_secs(1),
             };
             tokio::select! {
                 Some(ended) = tasks.join_next() => match ended.context("a shard's reader broke down")? {
-                    (shard, Ok(())) => follower.ended(clock::now(), &shard),
-                    (_, Err(Gone)) => return Ok(None),
+                    (stream, shard, Ok(())) => {
+                        follower.finished(clock::now(), &Finished { stream, shard, trigger: 0, complete_until: None });
+                    }
+                    (_, _, Err(Gone)) => return Ok(()),
                 },
                 () = tokio::time::sleep(wait) => {}
             }
         }
     }
+
+    /// Who watches is like a trigger that nobody remembers.
+    fn watcher(&self) -> Follows {
+        let start = if self.from_tip { Start::Latest } else { Start::TrimHorizon };
+        Follows { start, view: ViewType::KeysOnly, on_gap: OnGap::Continue, pin: None, checkpoints: Vec::new() }
+    }
+}
+
+fn told<T, E: std::fmt::Display>(answer: Result<T, E>) -> Result<T, E> {
+    answer.inspect_err(|error| tracing::warn!(%error, "the table's streams are not known; asking again"))
 }
 
 /// Shards with children are over; the others are read from their tips.
-fn pass_over(shards: &[ShardDescription], follower: &mut Follower) -> BTreeSet<ShardId> {
+fn not_over(shards: &[ShardDescription]) -> BTreeSet<ShardId> {
     let parents: BTreeSet<_> = shards.iter().filter_map(|shard| shard.parent.as_ref()).collect();
-    let (over, tips): (Vec<_>, Vec<_>) = shards.iter().partition(|shard| parents.contains(&shard.id));
-    over.iter().for_each(|shard| follower.finished_before(&shard.id));
-    tips.into_iter().map(|shard| shard.id.clone()).collect()
+    let tips = shards.iter().map(|shard| &shard.id).filter(|id| !parents.contains(id));
+    tips.cloned().collect()
 }
 
 struct ShardTask {
@@ -135,7 +145,7 @@ impl ShardTask {
     /// Until the shard is closed and read to its end.
     async fn run(mut self) -> Result<(), Gone> {
         let pace = if self.direct.is_local { reader::Pace::unlimited() } else { reader::Pace::aws() };
-        let mut reader = Reader::new(Position::TrimHorizon, pace, fastrand::u64(..));
+        let mut reader = Reader::new(Position::TrimHorizon, pace, fastrand::u64(..), &Budget::new(0));
         // The reader knows no tip: as long as nothing was read there, its horizon is the tip.
         let mut at_tip = self.to_begin.is_some();
         loop {
@@ -154,7 +164,7 @@ impl ShardTask {
                 }
                 reader::Step::Poll(iterator) => match self.direct.source.page(&iterator).await {
                     Ok(mut page) => {
-                        let note = reader.polled(clock::now(), Ok(&mut page));
+                        let note = reader.polled(clock::now(), self.direct.source.clock(clock::now()), Ok(&mut page));
                         self.tell(note);
                         at_tip &= page.changes.is_empty();
                         for change in page.changes {
@@ -164,7 +174,7 @@ impl ShardTask {
                     Err(error) => {
                         // What is at the horizon is older than the tip was, but a gap may hide what came after it.
                         at_tip &= !matches!(error, ReadError::Trimmed(_));
-                        self.tell(reader.polled(clock::now(), Err(error)));
+                        self.tell(reader.polled(clock::now(), self.direct.source.clock(clock::now()), Err(error)));
                     }
                 },
                 reader::Step::WaitUntil(time) => tokio::time::sleep(clock::until(time)).await,
@@ -189,8 +199,10 @@ impl ShardTask {
     fn tell(&self, note: Option<Note>) {
         match note {
             None => {}
-            Some(Note::Gap { reason, .. }) => tracing::warn!(shard = %self.shard, reason, "changes may be lost"),
-            Some(Note::Failed { reason, .. }) => tracing::warn!(shard = %self.shard, reason, "the shard was not read; trying again"),
+            Some(Note { result: PollResult::Trimmed | PollResult::Gone, reason }) => {
+                tracing::warn!(shard = %self.shard, reason, "changes may be missing");
+            }
+            Some(Note { reason, .. }) => tracing::warn!(shard = %self.shard, reason, "the shard was not read; trying again"),
         }
     }
 }

@@ -66,7 +66,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
 }
 
 async fn add(list: &mut List, reached: &Reached) -> Result<()> {
-    let arns = reached.source.streams().await?;
+    let arns = reached.source.listed().await?;
     if arns.is_empty() && reached.name.is_some() {
         // Says why there is none, and what to do; or finds one that ListStreams keeps quiet about.
         let latest = reached.source.find().await?;

@@ -4,6 +4,7 @@
 
 mod describe;
 mod direct;
+mod gaps;
 mod list;
 mod show;
 mod switch;
@@ -21,6 +22,7 @@ use tripline_stream::{Source, SourceConfig};
 use super::ConfigFile;
 use crate::app;
 use crate::aws::Aws;
+use crate::clock;
 use crate::config::{Config, Connection, StreamConfig, is_loopback};
 
 #[derive(Debug, Subcommand)]
@@ -132,7 +134,7 @@ impl Place {
             .to_string();
         let endpoint = connection.endpoint;
         let config = SourceConfig { table: table.to_owned(), region: region.clone(), endpoint: endpoint.clone(), streams_endpoint: None };
-        let source = Arc::new(Source::new(&aws, config));
+        let source = Arc::new(Source::new(&aws, config, clock::shared()));
         Ok(Reached { name: None, table: table.to_owned(), region, endpoint, data_dir: None, source })
     }
 }

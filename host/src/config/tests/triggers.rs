@@ -2,6 +2,8 @@
 
 use expect_test::expect;
 
+use tripline_core::time::Timestamp;
+
 use super::*;
 
 #[test]
@@ -62,7 +64,7 @@ fn triggers() {
         tripline.toml:8:1: triggers.t.instances: "hot" is not known here
           remedy: write "fresh"
         tripline.toml:9:1: triggers.t.start: "oldest" is not known here
-          remedy: write "trim-horizon"
+          remedy: write "trim-horizon", "latest", or a time as "2026-11-22T19:00:00Z"
         tripline.toml:10:1: triggers.t.limits: a table is needed, this is an integer
           remedy: write [triggers.t.limits] with its keys below it, or { key = … }
         5 faults in tripline.toml"#]],
@@ -147,15 +149,13 @@ fn grants() {
 #[test]
 fn what_is_planned_is_known_and_refused() {
     check_trigger(
-        "start = 'latest'\nparallelism = 4\npaused = true\ninstances = 'warm'\non_gap = 'stop'\nfilters = []\n\
+        "start = 'snapshot'\nparallelism = 4\npaused = true\ninstances = 'warm'\non_gap = 'stop'\nfilters = []\n\
          batch.window = '5s'\nretry.then = 'block'\ngrants = { http = ['x'], metrics = true }\n\
-         [streams.a]\ntable = 'abc'\nstart = 2024-01-01T00:00:00Z\non_gap = 'stop'\n\
-         [streams.b]\ntable = 'abd'\nstart = '2024-01-01T00:00:00Z'\n\
          [streams.c]\ntable = 'abe'\nstart = 'snapshot'\n\
          [groups.g]\nmode = 'active-active'\n[store]\nkind = 'dynamodb'",
         expect![[r#"
-            tripline.toml:6:1: triggers.t.start: "latest" is planned, not built yet
-              remedy: remove it, or set "trim-horizon"
+            tripline.toml:6:1: triggers.t.start: "snapshot" is planned, not built yet
+              remedy: remove it, or set "trim-horizon" or "latest"
             tripline.toml:7:1: triggers.t.parallelism: more than one batch of a shard at once is planned, not built yet
               remedy: remove it, or set 1
             tripline.toml:8:1: triggers.t.paused: true is planned, not built yet
@@ -163,7 +163,7 @@ fn what_is_planned_is_known_and_refused() {
             tripline.toml:9:1: triggers.t.instances: "warm" is planned, not built yet
               remedy: remove it, or set "fresh"
             tripline.toml:10:1: triggers.t.on_gap: planned, not built yet
-              remedy: remove it; a gap is counted, logged and shown, and reading goes on at the trim horizon
+              remedy: remove it, and set on_gap in [streams.NAME], for all triggers of the stream
             tripline.toml:11:1: triggers.t.filters: planned, not built yet
               remedy: remove it; the plugin sees every change, and can acknowledge those it does not want
             tripline.toml:12:7: triggers.t.batch.window: waiting for a batch to fill is planned, not built yet
@@ -174,19 +174,13 @@ fn what_is_planned_is_known_and_refused() {
               remedy: remove it; plugins reach tables and mailers only
             tripline.toml:14:26: triggers.t.grants.metrics: planned, not built yet
               remedy: remove it; `counters = true` gives the plugin counters that Prometheus scrapes
-            tripline.toml:17:1: streams.a.start: a time is planned, not built yet
-              remedy: remove it, or set "trim-horizon"
-            tripline.toml:18:1: streams.a.on_gap: planned, not built yet
-              remedy: remove it; a gap is counted, logged and shown, and reading goes on at the trim horizon
-            tripline.toml:21:1: streams.b.start: a time is planned, not built yet
-              remedy: remove it, or set "trim-horizon"
-            tripline.toml:24:1: streams.c.start: "snapshot" is planned, not built yet
-              remedy: remove it, or set "trim-horizon"
-            tripline.toml:25:2: groups: planned, not built yet
+            tripline.toml:17:1: streams.c.start: "snapshot" is planned, not built yet
+              remedy: remove it, or set "trim-horizon" or "latest"
+            tripline.toml:18:2: groups: planned, not built yet
               remedy: remove it; a trigger with the plugin "bundled:cross-region-writer" copies one table to another
-            tripline.toml:27:2: store: planned, not built yet
+            tripline.toml:20:2: store: planned, not built yet
               remedy: remove it; state is kept in SQLite under host.data_dir
-            16 faults in tripline.toml"#]],
+            13 faults in tripline.toml"#]],
     );
 }
 
@@ -230,4 +224,69 @@ fn values_that_are_no_defaults_arrive() {
             mailers: [],
         }"#]]
     .assert_eq(&format!("{:#?}\n{:#?}\n{:#?}", trigger.policy, trigger.limits, trigger.grants));
+}
+
+/// The `start` of a trigger, with that of its stream first and its own second; an empty one is left out.
+#[track_caller]
+fn check_start(stream: &str, own: &str, expected: Start) {
+    let key = |start: &str| if start.is_empty() { String::new() } else { format!("start = {start}") };
+    let text = in_trigger(&key(own)).replace("table = 'users'", &format!("table = 'users', {}", key(stream)));
+    let text = text.replace(", }", " }");
+    assert_eq!(config(&text).triggers[&TriggerName::from("t")].start, expected, "{text}");
+}
+
+#[test]
+fn a_start_is_the_triggers_or_its_streams() {
+    let at = |ms| Start::At(Timestamp::from_ms(ms));
+    check_start("", "", Start::TrimHorizon);
+    check_start("'latest'", "", Start::Latest);
+    check_start("'latest'", "'trim-horizon'", Start::TrimHorizon);
+    check_start("'trim-horizon'", "'latest'", Start::Latest);
+    check_start("", "'2024-01-01T00:00:00Z'", at(1_704_067_200_000));
+    check_start("", "2024-01-01T00:00:00Z", at(1_704_067_200_000));
+    check_start("'latest'", "2024-01-01T01:00:00.25+01:00", at(1_704_067_200_250));
+    check_start("2024-01-01 00:00:00Z", "", at(1_704_067_200_000));
+    check_start("", "'1969-01-01T00:00:00Z'", at(0));
+}
+
+#[test]
+fn a_start_that_is_no_time() {
+    check_trigger(
+        "start = '2024-01-01'\n[streams.a]\ntable = 'abc'\nstart = 2024-01-01T00:00:00\non_gap = 'halt'\n\
+         [streams.b]\ntable = 'abd'\nstart = '2999-01-01T00:00:00Z'\non_gap = true\n\
+         [streams.c]\ntable = 'abe'\nstart = 'latst'\n[streams.d]\ntable = 'abf'\nstart = 7",
+        expect![[r#"
+            tripline.toml:6:1: triggers.t.start: 2024-01-01 is no time of RFC 3339
+              remedy: write it with its offset from UTC, as "2026-11-22T19:00:00Z" or "2026-11-22T20:00:00+01:00"
+            tripline.toml:9:1: streams.a.start: 2024-01-01T00:00:00 is no time of RFC 3339
+              remedy: write it with its offset from UTC, as "2026-11-22T19:00:00Z" or "2026-11-22T20:00:00+01:00"
+            tripline.toml:10:1: streams.a.on_gap: "halt" is not known here
+              remedy: write "continue" or "stop"
+            tripline.toml:13:1: streams.b.start: 2999-01-01T00:00:00Z is to come
+              remedy: write a time that is over; to begin with what is written from now on, write "latest"
+            tripline.toml:14:1: streams.b.on_gap: a string is needed, this is a boolean
+              remedy: put it in quotes
+            tripline.toml:17:1: streams.c.start: "latst" is not known here
+              remedy: did you mean "latest"?
+            tripline.toml:20:1: streams.d.start: a string is needed, this is an integer
+              remedy: put it in quotes
+            7 faults in tripline.toml"#]],
+    );
+    check_trigger(
+        "start = '2024-01-01T00:00:00Z'",
+        expect![[r#"
+            no fault; warnings: [
+                "tripline.toml:6:1: triggers.t.start: is more than 24 hours ago, and no stream remembers that: a trigger that has never run begins with the oldest change that there is",
+            ]"#]],
+    );
+}
+
+#[test]
+fn what_a_stream_does_at_a_gap() {
+    for (text, expected) in [("", OnGap::Continue), ("on_gap = 'continue'", OnGap::Continue), ("on_gap = 'stop'", OnGap::Stop)] {
+        let config = config(&format!(
+            "[streams.s]\ntable = 'abc'\n{text}\n[triggers.t]\nstream = 's'\nplugin = 'bundled:analytics-counter'\nview = 'new-image'"
+        ));
+        assert_eq!(config.streams[&StreamName::from("s")].on_gap, expected, "{text}");
+    }
 }

@@ -24,6 +24,7 @@ pub(crate) fn commit(trigger: &str, watermark: u64) -> Commit {
         checkpoint: Checkpoint { watermark: Some(number(watermark)), ..Checkpoint::default() },
         mutations: vec![],
         dead_letters: vec![],
+        gaps: vec![],
         now: Timestamp::from_ms(watermark),
     }
 }

@@ -3,5 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod common;
+mod migrate;
 mod open;
+mod pin;
 mod store;

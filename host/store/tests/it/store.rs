@@ -7,7 +7,7 @@ use crate::common::{add, commit, heard, mail, number, set};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use tripline_core::effect::{DeadLetter, Mutation};
-use tripline_core::port::{Backlog, Commit, CounterSource, MailOutcome, Outbox, StateReader, Store};
+use tripline_core::port::{Backlog, Commit, CounterSource, MailOutcome, Outbox, StateReader, Store, StoredCheckpoint, StoredWay};
 use tripline_core::signal::Silence;
 use tripline_core::time::Timestamp;
 use tripline_store::{MailFilter, MailStatus, SqliteReader, SqliteStore, StoreThreads};
@@ -136,15 +136,24 @@ async fn checkpoints_come_back_letter_for_letter() {
     let mut other = commit("u", 3);
     other.checkpoint.finished = true;
     opened.0.commit(other.clone()).await.unwrap();
-    opened.0.commit(Commit { stream: "elsewhere".into(), ..commit("t", 1) }).await.unwrap();
+    let elsewhere = Commit { stream: "elsewhere".into(), ..commit("t", 1) };
+    opened.0.commit(elsewhere.clone()).await.unwrap();
     assert!(opened.0.commit(first).await.unwrap_err().0.contains("watermark would go back"));
 
     let check = async |store: &SqliteStore| {
-        let found = store.checkpoints(&"arn".into()).await.unwrap();
-        let found: Vec<_> = found.into_iter().map(|stored| (stored.trigger, stored.shard, stored.checkpoint)).collect();
-        let expected = [&second, &other].map(|commit| (commit.trigger.clone(), commit.shard.clone(), commit.checkpoint.clone()));
-        assert_eq!(found, expected);
-        assert_eq!(found[0].2.watermark.as_ref().unwrap().as_str(), "000000000000000000009");
+        let ways = store.ways(&["u".into(), "t".into(), "nobody".into()]).await.unwrap();
+        let stored = |commit: &Commit| StoredCheckpoint {
+            stream: commit.stream.clone(),
+            shard: commit.shard.clone(),
+            checkpoint: commit.checkpoint.clone(),
+        };
+        let way = |trigger: &str, commits: &[&Commit]| StoredWay {
+            trigger: trigger.into(),
+            pin: None,
+            checkpoints: commits.iter().map(|commit| stored(commit)).collect(),
+        };
+        assert_eq!(ways, [way("u", &[&other]), way("t", &[&second, &elsewhere]), way("nobody", &[])]);
+        assert_eq!(ways[1].checkpoints[0].checkpoint.watermark.as_ref().unwrap().as_str(), "000000000000000000009");
     };
     check(&opened.0).await;
     close(opened);

@@ -202,7 +202,7 @@ fn a_stalled_body_does_not_hang() {
     for status in [200, 500] {
         let server = Server::start(move |_| Answer::new(status, r#"{"Records":["#).end(End::Stalled));
         let timeouts = Timeouts { connect: Duration::from_secs(5), attempt: Duration::from_millis(300) };
-        let source = Source::with_timeouts(&sdk_config(), config(&server.endpoint()), timeouts);
+        let source = Source::with_timeouts(&sdk_config(), config(&server.endpoint()), super::clock(), timeouts);
         let error = block_on(source.page("iterator")).unwrap_err();
         let expected = "Unavailable: GetRecords for table `orders` in eu-west-1 at ENDPOINT: no answer in time";
         assert_eq!(render(&error, &server.endpoint()), expected);
@@ -223,7 +223,7 @@ fn nobody_listens() {
 fn check_credentials(sdk_config: &SdkConfig, expected: Expect) {
     let server = Server::start(|_| Answer::json("{}"));
     let timeouts = Timeouts { connect: Duration::from_secs(5), attempt: Duration::from_secs(30) };
-    let source = Source::with_timeouts(sdk_config, config(&server.endpoint()), timeouts);
+    let source = Source::with_timeouts(sdk_config, config(&server.endpoint()), super::clock(), timeouts);
     check_source(&source, &server.endpoint(), expected);
     assert!(server.asked().is_empty());
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tripline_core::port::{FindError, ReadError, StreamSource};
 
 use super::server::{Answer, Asked, Server};
-use super::{config, sdk_config};
+use super::{clock, config, sdk_config};
 use crate::source::{Source, SourceConfig, table_name};
 
 /// What the endpoint knows.
@@ -52,7 +52,7 @@ async fn find(world: World, table: &str) -> String {
     let world = World { view, ..world };
     let server = Server::start(move |asked| world.answer(asked));
     let config = SourceConfig { table: table.to_owned(), ..config(&server.endpoint()) };
-    let found = Source::new(&sdk_config(), config).latest().await;
+    let found = Source::new(&sdk_config(), config, clock()).latest().await;
     let called: Vec<String> = server.asked().iter().map(|asked| asked.operation.clone()).collect();
     let found = match found {
         Ok(info) => format!("{} {} of {} in {}", info.arn, info.view, info.table, info.region),
@@ -243,31 +243,78 @@ async fn each_api_has_its_endpoint() {
     let tables = Server::start(|_| Answer::json(json!({ "Table": {} })));
     let streams = Server::start(|_| Answer::json(json!({ "Streams": [] })));
     let config = SourceConfig { streams_endpoint: Some(streams.endpoint()), ..config(&tables.endpoint()) };
-    let found = Source::new(&sdk_config(), config).latest().await.unwrap_err();
+    let found = Source::new(&sdk_config(), config, clock()).latest().await.unwrap_err();
     assert!(matches!(found, FindError::StreamOff(_)), "{found}");
     assert_eq!((streams.asked().len(), tables.asked().len()), (1, 1));
     assert_eq!(tables.asked()[0].operation, "describetable");
 }
 
+/// Every stream that the table has, oldest first, and the calls that it took.
 #[track_caller]
-fn check_after(listed: &'static str, current: &str, expected: &str) {
+fn check_all(world: World, expected: &str, calls: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let world = World { view: "NEW_IMAGE", ..streams(listed) };
-    let found = runtime.block_on(async {
+    let world = World { view: "NEW_IMAGE", ..world };
+    runtime.block_on(async {
         let server = Server::start(move |asked| world.answer(asked));
-        Source::new(&sdk_config(), config(&server.endpoint()))
-            .after(&current.into())
-            .await
-            .unwrap()
-            .arn
-            .to_string()
+        let source: &dyn StreamSource = &Source::new(&sdk_config(), config(&server.endpoint()), clock());
+        let found = match source.streams().await {
+            Ok(arns) => arns.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+            Err(FindError::NoSuchTable(_)) => "no such table".to_owned(),
+            Err(FindError::StreamOff(_)) => "off".to_owned(),
+            Err(FindError::Read(error)) => format!("{error:?}"),
+        };
+        let called: Vec<String> = server.asked().iter().map(|asked| asked.operation.clone()).collect();
+        assert_eq!((found.as_str(), called.join(" ").as_str()), (expected, calls));
     });
-    assert_eq!(found, expected);
 }
 
 #[test]
-fn the_next_stream_is_the_one_made_next() {
-    check_after("orders/2025-11-22 orders/2025-11-24; orders/2025-11-23", "orders/2025-11-22", "orders/2025-11-23");
-    check_after("orders/2025-11-22 orders/2025-11-24", "orders/2025-11-23", "orders/2025-11-24");
-    check_after("orders/2025-11-22", "orders/2025-11-22", "orders/2025-11-22");
+fn all_streams_of_a_table_oldest_first() {
+    check_all(streams("orders/1"), "orders/1", "liststreams");
+    check_all(
+        streams("orders/2025-11-22 orders/2025-11-24; users/2025-11-21 orders/2025-11-23 orders/2025-11-22"),
+        "orders/2025-11-22 orders/2025-11-23 orders/2025-11-24",
+        "liststreams liststreams",
+    );
+    // Several of them may be the latest: the table says which, and the others are not forgotten.
+    let latest = |arn: &str| table(json!({ "LatestStreamArn": arn, "StreamSpecification": { "StreamEnabled": true } }));
+    let with_table = "liststreams describetable describestream";
+    check_all(World { streams: "orders/2#a orders/2#b orders/1", ..latest("orders/2#a") }, "orders/1 orders/2#b orders/2#a", with_table);
+    check_all(World { streams: "orders/ orders/1", ..latest("orders/") }, "orders/1 orders/", with_table);
+    check_all(latest("orders/1"), "orders/1", with_table);
+    check_all(World::default(), "no such table", "liststreams describetable");
+    check_all(table(json!({ "TableName": "orders" })), "off", "liststreams describetable");
+}
+
+/// What DescribeStream says of a stream, and what `inspect` makes of it as the latest and as an older one: a view, or none where it is gone.
+#[track_caller]
+fn check_inspect(description: Option<Value>, latest: &str, older: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let server = Server::start(move |_| match &description {
+            Some(description) => Answer::json(json!({ "StreamDescription": description })),
+            None => not_found(),
+        });
+        let source: &dyn StreamSource = &Source::new(&sdk_config(), config(&server.endpoint()), clock());
+        for (is_latest, expected) in [(true, latest), (false, older)] {
+            let found = match source.inspect(&"orders/1".into(), is_latest).await {
+                Ok(Some(info)) => format!("{} {}", info.arn, info.view),
+                Ok(None) => "gone".to_owned(),
+                Err(error) => error.to_string().replace(&server.endpoint(), "ENDPOINT"),
+            };
+            assert!(found.ends_with(expected), "latest: {is_latest}: {found}");
+        }
+    });
+}
+
+#[test]
+fn an_older_stream_must_say_that_it_is_closing() {
+    let of = |arn: &str, status: &str| Some(json!({ "StreamArn": arn, "StreamStatus": status, "StreamViewType": "KEYS_ONLY" }));
+    let it = "orders/1 keys-only";
+    check_inspect(of("orders/1", "DISABLED"), it, it);
+    check_inspect(of("orders/1", "DISABLING"), it, it);
+    check_inspect(of("orders/1", "ENABLED"), it, "gone");
+    check_inspect(of("orders/2", "DISABLED"), it, "gone");
+    check_inspect(None, "gone", "gone");
+    check_inspect(Some(json!({ "StreamArn": "orders/1", "StreamStatus": "DISABLED" })), "an answer whose StreamViewType is ``", "gone");
 }

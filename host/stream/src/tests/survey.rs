@@ -5,7 +5,7 @@ use tripline_core::name::StreamArn;
 use tripline_core::view::ViewType;
 
 use super::server::{Answer, Server};
-use super::source;
+use super::{clock, source};
 use crate::{Source, SourceConfig};
 
 fn arn(table: &str, label: &str) -> String {
@@ -54,7 +54,7 @@ async fn an_account_lists_the_streams_of_all_tables_the_newest_of_each_first() {
     let all = super::sdk_config();
     let config =
         SourceConfig { table: String::new(), region: "eu-west-1".to_owned(), endpoint: Some(server.endpoint()), streams_endpoint: None };
-    let found = Source::new(&all, config).streams().await.unwrap();
+    let found = Source::new(&all, config, clock()).listed().await.unwrap();
     let expected = [arn("orders", "2025"), arn("orders", "2023"), arn("users", "2024")].map(StreamArn::from);
     assert_eq!(found, expected);
 }

@@ -102,6 +102,16 @@ fn a_new_stream_is_listed_late() {
     let mut stage = Stage::new(11);
     stage.world.set_faults(Faults { list_lag: 1.0, ..Faults::default() });
     assert_eq!(stage.run("make; list; describe; wait 10s; list"), "[], [a], [0]");
+    // Never before an older one.
+    for seed in 0..50 {
+        let mut stage = Stage::new(seed);
+        stage.world.set_faults(Faults { list_lag: 0.5, ..Faults::default() });
+        stage.run("make; disable; enable; disable; enable");
+        for _ in 0..40 {
+            let listed = stage.run("wait 250ms; list");
+            assert!(["[]", "[0]", "[0 1]", "[0 1 2]"].contains(&listed.as_str()), "seed {seed}: {listed}");
+        }
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ fn check_ahead(policy: Policy, changes: &str, script: &str, expected: Expect) {
     let mut lines = Vec::new();
     for word in script.split_whitespace() {
         let shown = match word {
-            "deliver" => match lane.next(now, &window, true) {
+            "deliver" => match lane.next(now, Some(&window), true) {
                 Step::Deliver(batch) => {
                     batch_len = batch.changes.len();
                     numbers(batch.changes.iter().map(|change| change.sequence_number.as_str()))
@@ -129,7 +129,7 @@ fn what_waits_for_a_commit_is_bounded() {
     let now = Timestamp::from_ms(2_000_000);
     let mut delivered = 0;
     let mut committed = 0;
-    while let Step::Deliver(batch) = lane.next(now, &window, true) {
+    while let Step::Deliver(batch) = lane.next(now, Some(&window), true) {
         committed += lane.commit(now).map_or(0, |settlement| settlement.acknowledged);
         delivered += batch.changes.len();
         lane.reported(now, report("ok", batch.changes.len()), &"v1".into());
@@ -138,5 +138,5 @@ fn what_waits_for_a_commit_is_bounded() {
     assert_eq!((delivered, committed), (1_100, 100));
     lane.committed();
     assert_eq!(lane.commit(now).unwrap().acknowledged, 1_000);
-    assert!(matches!(lane.next(now, &window, true), Step::Deliver(_)));
+    assert!(matches!(lane.next(now, Some(&window), true), Step::Deliver(_)));
 }
