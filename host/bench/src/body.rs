@@ -64,7 +64,7 @@ fn keys(index: usize) -> String {
 }
 
 /// Ten attributes; what is missing to `bytes` are more lines of the order.
-fn item(index: usize, status: &str, bytes: usize) -> String {
+pub(crate) fn item(index: usize, status: &str, bytes: usize) -> String {
     let mut item = format!(
         r#"{{"pk":{{"S":"customer#{index:08}"}},"sk":{{"S":"order#{index:012}"}},"status":{{"S":"{status}"}},"total":{{"N":"{}.{:02}"}},"city":{{"S":"Oslo"}},"email":{{"S":"customer.{index:08}@example.com"}},"gift":{{"BOOL":false}},"tags":{{"SS":["new","web \"shop\""]}},"created":{{"S":"2026-01-02T03:04:05Z"}},"lines":{{"L":["#,
         index % 1000,

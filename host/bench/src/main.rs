@@ -1,12 +1,14 @@
 //! `cargo xtask bench`: what a change costs, against named baselines, in one run on one machine.
 //!
 //! Always holds: every contestant is a process of its own that reads all pages of a server in another; only ratios of one run are compared.
+//! Beside it (`live`): what the real binary does with many triggers, with many shards, and at idle.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool: tables are what it prints")]
 
 mod body;
 mod case;
 mod contestant;
+mod live;
 mod measure;
 mod plan;
 mod process;
@@ -39,11 +41,18 @@ struct Args {
     part: Option<Part>,
 }
 
+impl Args {
+    fn wants(&self, table: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| table.contains(only.as_str()))
+    }
+}
+
 /// What the benchmark starts of itself.
 #[derive(Debug, Subcommand)]
 #[command(hide = true)]
 enum Part {
     Serve { case: String },
+    Live { setup: String },
     Contest { contestant: String, case: String, endpoint: String },
 }
 
@@ -52,7 +61,7 @@ fn main() -> Result<()> {
     // Before the runtime: its threads stay where this one is, and are as many as there are processors for it.
     let place = match args.part {
         None => return plan::run(&args),
-        Some(Part::Serve { .. }) => Place::Server,
+        Some(Part::Serve { .. } | Part::Live { .. }) => Place::Server,
         Some(Part::Contest { .. }) => Place::Contestant,
     };
     measure::keep_to(place);
@@ -62,6 +71,7 @@ fn main() -> Result<()> {
 async fn run(args: Args) -> Result<()> {
     match args.part {
         Some(Part::Serve { case }) => server::serve(&serde_json::from_str(&case)?).await,
+        Some(Part::Live { setup }) => live::serve(serde_json::from_str(&setup)?).await,
         Some(Part::Contest { contestant, case, endpoint }) => {
             let used = contest(serde_json::from_str(&format!("{contestant:?}"))?, &serde_json::from_str(&case)?, &endpoint).await?;
             println!("{}", serde_json::to_string(&used)?);

@@ -2,21 +2,22 @@
 
 use anyhow::Result;
 
-use crate::Args;
 use crate::case::{Case, CasePlugin, CaseView};
 use crate::contestant::node;
 use crate::measure::Used;
 use crate::process::{Contestant, measure};
 use crate::report::{Report, Row, Table};
+use crate::{Args, live};
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let mut report = Report::default();
     for plan in [baselines, sizes, batches, triggers, commits] {
         let plan = plan(args);
-        if args.only.as_ref().is_none_or(|only| plan.name.contains(only.as_str())) {
-            report.tables.push(plan.measure(args)?);
+        if args.wants(plan.name) {
+            report.add(plan.measure(args)?);
         }
     }
+    live::run(args, &mut report)?;
     report.print(args.json)
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn measure(contestant: Contestant, case: &Case) -> Result<Used> {
     serde_json::from_slice(&output.stdout).with_context(|| format!("{contestant:?} printed no result"))
 }
 
-fn this(args: &[&str]) -> Result<Command> {
+pub(crate) fn this(args: &[&str]) -> Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(args);
     Ok(command)

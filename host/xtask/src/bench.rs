@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: the node contestant's SDK into target/tools/bench-node, then the benchmark, optimised.
+//! `cargo xtask bench`: the node contestant's SDK into target/tools/bench-node, then the benchmark and the binary that it runs, optimised.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,8 @@ const FILES: [&str; 3] = ["package.json", "package-lock.json", "consumer.mjs"];
 pub(crate) fn bench(args: &[String]) -> Result<()> {
     wasm::ensure_target()?;
     // The whole workspace's features, as every other build here: one build of the SDK and of wasmtime serves all.
-    let mut command = cargo(&["run", "--release", "--workspace", "--bin", "tripline-bench", "--"]);
+    run("bench", &mut cargo(&["build", "--release", "--workspace", "--bin", "tripline-bench", "--bin", "tripline"]))?;
+    let mut command = program(target_dir().join("release/tripline-bench"));
     command.args(args);
     if is_installed("node") && is_installed("npm") {
         command.env("TRIPLINE_BENCH_NODE", node_consumer()?);
