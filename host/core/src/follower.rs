@@ -188,7 +188,7 @@ impl Follower {
     /// ListStreams is asked at the beginning, and while some trigger has come to the end of all streams that are known.
     fn wants_list(&self) -> bool {
         let waits = |trigger: &Trigger| match &trigger.pin {
-            None => self.streams.iter().all(|stream| !stream.listed),
+            None => self.streams.iter().all(|stream| !stream.listed || stream.lost),
             Some(pin) => (pin.over || self.is_lost(&pin.stream)) && self.after(&pin.stream).is_none(),
         };
         !self.listed || self.triggers.iter().any(waits)

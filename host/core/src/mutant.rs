@@ -40,7 +40,7 @@ mutants! {
     NewestNext = "after a stream comes the newest, not the next",
     MergesEarly = "a lane that enters a feed begins one change too late",
     EvictedLost = "a lane that falls behind the window goes on at its front",
-    StaysFull = "a window stays full of what only lanes that left still needed",
+    StaysFull = "a full window lets go once, and stays full of what lanes that left needed",
     OutOfOrder = "of two settlements in one commit the later one's mutations come first",
     HeldDone = "a later change of an item that failed counts as done",
     StateAhead = "a trigger with state gets its next batch before the commit",

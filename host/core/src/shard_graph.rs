@@ -231,12 +231,19 @@ impl ShardGraph {
         match self.shards.get(parent) {
             Some(parent) => match parent.progress[trigger] {
                 Progress::Finished(until) => Some(until),
-                Progress::Unseen => (node.doubted >= ANSWERS_MIN || node.is_absent()).then_some(None),
+                Progress::Unseen => self.stands_alone(node, trigger).then_some(None),
                 Progress::Reading if on(Mutant::ChildBeforeParent) => Some(None),
                 Progress::Begun | Progress::Waiting | Progress::Reading => None,
             },
-            None => (node.doubted >= ANSWERS_MIN || node.is_absent()).then_some(None),
+            None => self.stands_alone(node, trigger).then_some(None),
         }
+    }
+
+    /// Whether a shard whose parent nobody has ever seen may be read: what the trigger still has in hand of shards that aged out as well may be of
+    /// that parent's parents, and comes first.
+    fn stands_alone(&self, node: &Node, trigger: usize) -> bool {
+        let in_hand = |other: &Node| other.is_absent() && !other.progress[trigger].is_done();
+        node.is_absent() || (node.doubted >= ANSWERS_MIN && !self.shards.values().any(in_hand))
     }
 
     /// Whether `shard` is `ancestor`, or comes from it: an answer may go round in a circle, which nobody could ever begin to read.
@@ -338,6 +345,8 @@ mod tests {
     fn a_parent_that_aged_out_is_believed_gone_after_five_answers() {
         check("=~a>b*4", expect![" | "]);
         check("=~a>b*5", expect!["b | b"]);
+        check("=x +x =~a>b*5", expect![" | x"]);
+        check("=x +x =~a>b*5 -x", expect!["b | x"]);
     }
 
     #[test]

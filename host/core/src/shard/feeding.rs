@@ -128,8 +128,12 @@ impl ShardConsumer {
             };
             let end = feed.window.end();
             feed.window.release_below(fed().min().unwrap_or(end));
-            if !feed.window.has_room() && fed().any(|cursor| cursor == end) {
+            // Until there is room: nothing else may wake who has all of it.
+            while !feed.window.has_room() && fed().any(|cursor| cursor == end) {
                 feed.window.evict();
+                if on(Mutant::StaysFull) {
+                    break;
+                }
             }
             let first = feed.window.first();
             for index in 0..self.slots.len() {
