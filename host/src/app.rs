@@ -2,7 +2,7 @@
 //!
 //! Always holds: nothing is consumed before everything was built; all that cannot be built is said in one go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use anyhow::Result;
 use futures_util::future::join_all;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tripline_admin::{Admin, BoundAdmin, Component, Health, State, Taps, Telemetry, Token};
 use tripline_capability::mail::{Mailer, Sender};
 use tripline_capability::tables::Target;
 use tripline_core::budget::Budget;
 use tripline_core::feed::Reading;
-use tripline_core::name::StreamName;
+use tripline_core::name::{StreamName, TriggerName};
 use tripline_core::port::{FindError, Grants, Mailbox, ReadError, StoreError, StreamInfo, StreamSource, TableTarget};
 use tripline_core::reader::Pace;
 use tripline_core::signal::{Signal, Signals};
@@ -28,14 +29,21 @@ use crate::aws::Aws;
 use crate::cli::host_api::Announced;
 use crate::clock;
 use crate::config::{Config, GrantsConfig, StreamConfig, TriggerConfig, is_loopback};
+use crate::holds::Holds;
+use crate::operate::control::{Control, Steered};
+use crate::operate::known::Known;
 use crate::plugins;
-use crate::stream_task::{Stream, Way};
+use crate::redrive::{KeepTask, RedriveTask};
+use crate::stream_task::{Command, Stream, Way};
 use crate::supervisor::{Kind, Supervisor};
 use crate::trigger::Trigger;
 
 /// A stream without an answered poll, or a trigger without an acknowledgement, for so long is not ready; longer where a trigger may take
 /// longer over one batch and the wait after it.
 const STALLED_AFTER: Duration = Duration::from_secs(60);
+
+/// Orders that may wait for one stream's task.
+const COMMANDS_MAX: usize = 8;
 
 /// What the windows of all shards may hold together; a shard that holds nothing may always take a page.
 const WINDOWS_BYTES_MAX: usize = 256 * 1024 * 1024;
@@ -59,7 +67,9 @@ impl std::error::Error for StartError {}
 
 #[derive(Debug)]
 pub struct App {
-    streams: Vec<(Arc<Stream>, Way)>,
+    streams: Vec<(Arc<Stream>, Way, mpsc::Receiver<Command>)>,
+    redrives: Vec<RedriveTask>,
+    keeper: KeepTask,
     files: Vec<PluginFile>,
     sender: Sender,
     admin: BoundAdmin,
@@ -104,8 +114,37 @@ impl App {
         let files = base.files(config, &triggers, &places.sources);
         base.tell_of_orphans(config);
         let sender = base.sender(places.mailers);
-        let streams = set_out(base.streams(config, triggers, places.sources)).await.map_err(|error| one(&error))?;
-        Ok(Self { streams, files, sender, admin, announced, store: base.store, threads, drain_max: config.host.drain_max })
+        let paused = base.paused(config).await.map_err(|error| one(&error))?;
+        let mut steered = BTreeMap::new();
+        let mut commands = Vec::new();
+        let streams = base.streams(config, triggers, places.sources.clone(), &paused);
+        let redrives = streams.iter().flat_map(|(stream, info)| base.redrives(stream, info)).collect();
+        let letters = Arc::new(base.store.clone());
+        let keeper = KeepTask { bounds: config.host.dead_letters, letters, signals: base.signals.clone() };
+        for (stream, info) in &streams {
+            let (command, ordered) = mpsc::channel(COMMANDS_MAX);
+            let source = places.sources[&stream.name].0.clone();
+            let steering = Steered { source, arn: info.arn.clone(), triggers: stream.triggers.clone(), commands: command };
+            steered.insert(stream.name.clone(), steering);
+            commands.push(ordered);
+        }
+        let telemetry = (base.telemetry.health().clone(), base.signals.clone());
+        let control = Control::new(Known::of(config), steered, base.store.clone(), telemetry);
+        let admin = admin.operated_by(Arc::new(control));
+        let ways = set_out(streams).await.map_err(|error| one(&error))?;
+        let streams = ways.into_iter().zip(commands).map(|((stream, way), ordered)| (stream, way, ordered)).collect();
+        Ok(Self {
+            streams,
+            redrives,
+            keeper,
+            files,
+            sender,
+            admin,
+            announced,
+            store: base.store,
+            threads,
+            drain_max: config.host.drain_max,
+        })
     }
 
     /// Where metrics and health are served.
@@ -116,9 +155,13 @@ impl App {
     /// Until `stop`, then until what was under way has ended.
     pub async fn run(self, stop: CancellationToken) -> Result<()> {
         let mut supervisor = Supervisor::new(stop.clone());
-        for (stream, way) in self.streams {
-            supervisor.spawn(Kind::Stream(stream.name.clone()), stream.run(way, stop.clone()));
+        for (stream, way, commands) in self.streams {
+            supervisor.spawn(Kind::Stream(stream.name.clone()), stream.run(way, commands, stop.clone()));
         }
+        for redrive in self.redrives {
+            supervisor.spawn(Kind::Redrive(redrive.trigger.name.clone()), redrive.run(stop.clone()));
+        }
+        supervisor.spawn(Kind::Letters, self.keeper.run(stop.clone()));
         for file in self.files {
             let stop = stop.clone();
             supervisor.spawn(Kind::Plugins, async move {
@@ -148,7 +191,7 @@ impl App {
 
 type Targets = BTreeMap<Box<str>, Arc<Target>>;
 type Mailers = BTreeMap<Box<str>, Arc<Mailer>>;
-type Sources = BTreeMap<StreamName, (Arc<dyn StreamSource>, StreamInfo)>;
+type Sources = BTreeMap<StreamName, (Arc<Source>, StreamInfo)>;
 
 /// What the config names outside this process, reached.
 struct Places {
@@ -215,7 +258,7 @@ impl Base {
         });
         for (stream, found) in join_all(finding).await {
             match found {
-                Ok((source, info)) => drop(sources.insert(stream.name.clone(), (Arc::new(source) as _, info))),
+                Ok((source, info)) => drop(sources.insert(stream.name.clone(), (Arc::new(source), info))),
                 Err(fault) => faults.push(fault),
             }
         }
@@ -325,7 +368,33 @@ impl Base {
         }
     }
 
-    fn streams(&self, config: &Config, triggers: Vec<Arc<Trigger>>, sources: Sources) -> Vec<(Arc<Stream>, StreamInfo)> {
+    fn redrives(&self, stream: &Stream, info: &StreamInfo) -> Vec<RedriveTask> {
+        let redrive = |(index, trigger): (usize, &Arc<Trigger>)| RedriveTask {
+            trigger: trigger.clone(),
+            index,
+            info: info.clone(),
+            holds: stream.holds.clone(),
+            letters: Arc::new(self.store.clone()),
+            marked: self.store.letters_marked(),
+            signals: self.signals.clone(),
+        };
+        stream.triggers.iter().enumerate().map(redrive).collect()
+    }
+
+    /// Triggers that the config pauses, or an operator has paused; the latter may be of another config.
+    async fn paused(&self, config: &Config) -> Result<BTreeSet<TriggerName>, StoreError> {
+        let by_operator = self.store.read(SqliteReader::paused).await?.into_iter().map(|(trigger, _)| trigger);
+        let by_config = config.triggers.values().filter(|trigger| trigger.paused).map(|trigger| trigger.name.clone());
+        Ok(by_operator.chain(by_config).collect())
+    }
+
+    fn streams(
+        &self,
+        config: &Config,
+        triggers: Vec<Arc<Trigger>>,
+        sources: Sources,
+        paused: &BTreeSet<TriggerName>,
+    ) -> Vec<(Arc<Stream>, StreamInfo)> {
         let mut streams = Vec::new();
         let budget = Budget::new(WINDOWS_BYTES_MAX);
         for (name, (source, info)) in sources {
@@ -337,7 +406,11 @@ impl Base {
             self.telemetry.health().expect(Component::Stream(name.clone()));
             for trigger in &of_stream {
                 self.telemetry.follows(&trigger.name, &name);
+                if paused.contains(&trigger.name) {
+                    self.signals.emit(Signal::Paused { trigger: &trigger.name, paused: true });
+                }
             }
+            let is_paused: Vec<bool> = of_stream.iter().map(|trigger| paused.contains(&trigger.name)).collect();
             let configured = &config.streams[&name];
             let endpoint = configured.streams_endpoint.as_ref().or(configured.connection.endpoint.as_ref());
             let is_local = endpoint.is_some_and(|endpoint| is_loopback(endpoint));
@@ -353,7 +426,9 @@ impl Base {
                     budget: budget.clone(),
                     lost: None,
                 },
+                holds: Holds::new(),
                 tap: self.taps.of(&name),
+                paused: watch::Sender::new(is_paused),
                 name,
             };
             streams.push((Arc::new(stream), info));

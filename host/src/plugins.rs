@@ -8,7 +8,7 @@ use tripline_core::delivery::Origin;
 use tripline_core::effect::Mail;
 use tripline_core::name::TriggerName;
 use tripline_core::port::{
-    BoxFuture, Grants, MailDraft, MailOrigin, Mailbox, StateReader, StoreError, TableTarget, TableWrite, WriteError,
+    BoxFuture, Grants, MailDraft, MailOrigin, Mailbox, StateEntry, StateReader, StoreError, TableTarget, TableWrite, WriteError,
 };
 use tripline_core::signal::Signals;
 use tripline_core::time::Timestamp;
@@ -100,7 +100,12 @@ impl Mailbox for Unconnected {
 }
 
 impl StateReader for Unconnected {
-    fn get<'a>(&'a self, _: &'a TriggerName, keys: Vec<Box<str>>, _: Timestamp) -> BoxFuture<'a, Result<Vec<Option<Vec<u8>>>, StoreError>> {
+    fn get<'a>(
+        &'a self,
+        _: &'a TriggerName,
+        keys: Vec<Box<str>>,
+        _: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<Option<StateEntry>>, StoreError>> {
         Box::pin(async move { Ok(vec![None; keys.len()]) })
     }
 }

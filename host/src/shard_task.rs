@@ -4,6 +4,7 @@
 //! committed before.
 //! Decides nothing: see `tripline_core::shard`.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,7 @@ use tripline_core::signal::{PollResult, Signal};
 use tripline_core::time::Timestamp;
 
 use crate::clock;
+use crate::holds::Member;
 use crate::stream_task::Stream;
 use crate::trigger::Trigger;
 
@@ -39,16 +41,35 @@ pub(crate) struct Shard {
     pub(crate) tell: mpsc::Sender<Finished>,
 }
 
-/// One more trigger may read the shard.
+/// What a shard's task is told, in order.
 #[derive(Debug)]
-pub(crate) struct Join {
-    pub(crate) trigger: usize,
-    pub(crate) lane: Lane,
+pub(crate) enum Told {
+    /// One more trigger may read the shard.
+    Join { trigger: usize, lane: Box<Lane> },
+    /// An operator pauses a trigger, or has it go on.
+    Paused { trigger: usize, paused: bool },
+}
+
+impl Told {
+    fn event(self, member: &Member) -> Event {
+        match self {
+            Self::Join { trigger, mut lane } => {
+                member.begin(trigger, &mut lane);
+                Event::Joined { trigger, lane }
+            }
+            Self::Paused { trigger, paused } => Event::Paused { trigger, paused },
+        }
+    }
 }
 
 impl Shard {
     /// Runs until all that have joined have finished the shard, or until `stop` and what was under way has ended.
-    pub(crate) async fn run(self, mut consumer: ShardConsumer, joined: &mut mpsc::Receiver<Join>, stop: CancellationToken) -> Result<End> {
+    pub(crate) async fn run(
+        self,
+        mut consumer: ShardConsumer,
+        (told, mut member): (&mut mpsc::Receiver<Told>, Member),
+        stop: CancellationToken,
+    ) -> Result<End> {
         // Plugins of several triggers compute at once, each on whatever thread is free. A single one stays where its changes are in the
         // processor's cache, and gives way at every tick. All else waits for others.
         let is_shared = self.stream.triggers.len() > 1;
@@ -56,14 +77,22 @@ impl Shard {
         let mut waits = FuturesUnordered::new();
         let mut draining = false;
         // All that are there begin together: so they share a reader from the start.
-        while let Ok(Join { trigger, lane }) = joined.try_recv() {
-            consumer.add(trigger, lane);
+        let mut early = VecDeque::new();
+        while let Ok(told) = told.try_recv() {
+            match told {
+                Told::Join { trigger, mut lane } => {
+                    member.begin(trigger, &mut lane);
+                    consumer.add(trigger, *lane);
+                }
+                other => early.push_back(other.event(&member)),
+            }
         }
         let mut event = Event::Woke;
         loop {
             for action in consumer.step(clock::now(), event) {
                 match action {
                     Action::End(end) => return Ok(end),
+                    Action::Held { items, .. } => member.held(&items),
                     Action::Finished { trigger, complete_until } => self.finished(trigger, complete_until).await,
                     Action::Deliver { trigger, batch } if is_shared => drop(deliveries.spawn(self.clone().deliver(trigger, batch))),
                     Action::Deliver { trigger, batch } => waits.push(self.clone().deliver(trigger, batch).boxed()),
@@ -72,10 +101,18 @@ impl Shard {
                     Action::Commit { trigger, settlement } => waits.push(self.commit(trigger, *settlement).boxed()),
                 }
             }
+            if let Some(next) = early.pop_front() {
+                event = next;
+                continue;
+            }
             event = tokio::select! {
                 Some(ended) = deliveries.join_next() => ended.context("a delivery broke down")?,
                 Some(event) = waits.next() => event,
-                Some(Join { trigger, lane }) = joined.recv() => Event::Joined { trigger, lane: Box::new(lane) },
+                Some(told) = told.recv() => told.event(&member),
+                () = member.changed() => {
+                    early.extend(member.news());
+                    Event::Woke
+                }
                 () = wake(&consumer) => Event::Woke,
                 () = stop.cancelled(), if !draining => {
                     draining = true;
@@ -140,6 +177,7 @@ impl Shard {
                 mutations: settlement.mutations.clone(),
                 dead_letters: settlement.dead_letters.clone(),
                 gaps: settlement.gaps.clone(),
+                seen: settlement.seen.clone(),
                 now: clock::now(),
             };
             // The store says why it failed; here it is only tried again.

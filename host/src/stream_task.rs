@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tripline_admin::Tap;
 use tripline_core::backoff::Backoff;
@@ -16,12 +16,14 @@ use tripline_core::follower::{Begin, Follower, Follows, Pace, Step};
 use tripline_core::gap::{Gap, OnGap};
 use tripline_core::name::{StreamArn, StreamName, TriggerName};
 use tripline_core::port::{BoxFuture, FindError, PinCommit, ReadError, Store, StoreError, StreamInfo, StreamSource};
+use tripline_core::rewind::Rewind;
 use tripline_core::shard_graph::ShardDescription;
 use tripline_core::signal::{Signal, Signals};
-use tripline_core::start::Repin;
+use tripline_core::start::{Repin, Start};
 use tripline_core::time::Timestamp;
 
 use crate::clock;
+use crate::holds::Holds;
 use crate::shards::Shards;
 use crate::trigger::Trigger;
 
@@ -40,13 +42,33 @@ pub struct Stream {
     pub on_gap: OnGap,
     pub signals: Arc<dyn Signals>,
     pub reading: Reading,
+    /// What dead letters hold of its shards' items.
+    pub holds: Holds,
     /// For those who watch.
     pub tap: Tap,
+    /// Which triggers are paused now, in their order: for all that deliver to them.
+    pub paused: watch::Sender<Vec<bool>>,
+}
+
+/// What an operator wants of a table's triggers.
+#[derive(Debug)]
+pub enum Command {
+    Pause {
+        trigger: usize,
+        paused: bool,
+    },
+    /// The table's shards are set down, as a crash would; once it is written, all set out again.
+    Rewind {
+        rewind: Box<Rewind>,
+        answer: oneshot::Sender<Result<(), StoreError>>,
+    },
 }
 
 /// A table's streams as they are followed, from the first step on.
 #[derive(Debug)]
 pub struct Way {
+    /// Of a stream of the table.
+    arn: StreamArn,
     follower: Follower,
     /// Found while setting out.
     begins: Vec<Begin>,
@@ -77,13 +99,14 @@ impl Stream {
                 },
             }
         }
-        Ok(Way { follower, begins })
+        Ok(Way { arn: info.arn.clone(), follower, begins })
     }
 
     /// Follows the table's streams until `stop`.
-    pub async fn run(self: Arc<Self>, Way { mut follower, begins }: Way, stop: CancellationToken) -> Result<()> {
+    pub async fn run(self: Arc<Self>, way: Way, mut commands: mpsc::Receiver<Command>, stop: CancellationToken) -> Result<()> {
+        let Way { arn, mut follower, begins } = way;
         let (tell, mut finished) = mpsc::channel(FINISHED_MAX);
-        let mut shards = Shards::new(self.clone(), tell, stop.clone());
+        let mut shards = Shards::new(self.clone(), tell, stop.clone(), self.paused.borrow().clone());
         begins.into_iter().for_each(|begin| shards.begin(begin));
         let mut call: Option<BoxFuture<'_, Answer>> = None;
         loop {
@@ -116,13 +139,47 @@ impl Stream {
                     follower.finished(clock::now(), &end);
                 }
                 ended = shards.ended() => ended?,
+                Some(command) = commands.recv() => match command {
+                    Command::Pause { trigger, paused } => {
+                        self.paused.send_modify(|all| all[trigger] = paused);
+                        shards.pause(trigger, paused);
+                    }
+                    Command::Rewind { rewind, answer } => {
+                        call = None;
+                        shards.set_down().await;
+                        let written = self.store.rewind(*rewind).await;
+                        // Of what the old tasks told, nothing counts any more: what they finished is in the store.
+                        let (tell, told) = mpsc::channel(FINISHED_MAX);
+                        finished = told;
+                        self.signals.emit(Signal::SetDown { stream: &self.name });
+                        follower = self.follower(&arn).await;
+                        shards = Shards::new(self.clone(), tell, stop.clone(), self.paused.borrow().clone());
+                        // Who asked may be gone.
+                        let _ = answer.send(written);
+                    }
+                },
                 () = wait(until) => {}
                 () = stop.cancelled() => break,
             }
         }
+        // Nor does anybody wait for what operators want.
+        drop(commands);
         // Nobody waits for what lanes tell now.
         finished.close();
         shards.drain().await
+    }
+
+    /// As after a restart. Tries until the store answers.
+    async fn follower(&self, table: &StreamArn) -> Follower {
+        let mut random = fastrand::Rng::new();
+        for failures in 1.. {
+            match self.follows().await {
+                Ok(follows) => return Follower::new(table, follows, Pace::default(), fastrand::u64(..)),
+                Err(error) => tracing::error!(stream = %self.name, %error, "the store cannot be read; trying again"),
+            }
+            tokio::time::sleep(PIN_BACKOFF.delay(failures, &mut random)).await;
+        }
+        unreachable!("u32 does not end")
     }
 
     /// What is known of each trigger from before.
@@ -132,9 +189,10 @@ impl Stream {
         let follows = self.triggers.iter().map(|trigger| {
             let at = ways.iter().position(|way| way.trigger == trigger.name);
             let way = at.map(|at| ways.swap_remove(at));
-            let (pin, checkpoints) = way.map_or((None, Vec::new()), |way| (way.pin, way.checkpoints));
+            let (pin, start, checkpoints) = way.map_or((None, None, Vec::new()), |way| (way.pin, way.start, way.checkpoints));
             Follows {
-                start: trigger.start,
+                // Having been rewound, it is not where the config says.
+                start: start.map_or(trigger.start, Start::At),
                 view: trigger.view.kind,
                 on_gap: self.on_gap,
                 pin,

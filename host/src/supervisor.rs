@@ -10,11 +10,13 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tripline_core::name::StreamName;
+use tripline_core::name::{StreamName, TriggerName};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     Stream(StreamName),
+    Redrive(TriggerName),
+    Letters,
     Plugins,
     Mail,
     Admin,
@@ -25,6 +27,8 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stream(name) => write!(f, "the consumer of stream `{name}`"),
+            Self::Redrive(trigger) => write!(f, "the redrive of trigger `{trigger}`"),
+            Self::Letters => f.write_str("the keeper of dead letters"),
             Self::Plugins => f.write_str("the watcher of plugins"),
             Self::Mail => f.write_str("the sender of mail"),
             Self::Admin => f.write_str("the server of metrics and health"),

@@ -17,6 +17,7 @@ use tripline_core::signal::{PollResult, Signal};
 use tripline_core::time::Timestamp;
 
 use crate::render_log;
+pub use progress::InShard;
 use progress::{Place, Progress, Stall};
 
 /// Where the time comes from.
@@ -67,6 +68,8 @@ pub struct Readiness {
     pub problems: Vec<Problem>,
     /// Problems that are not listed.
     pub others: usize,
+    /// What will go wrong unless somebody acts. The host is ready all the same.
+    pub warnings: Vec<String>,
 }
 
 impl Readiness {
@@ -90,6 +93,10 @@ struct Inner {
     stopped: BTreeMap<TriggerName, Stopped>,
     /// What was logged as stalled, and is.
     stalled: BTreeSet<Place>,
+    /// When the oldest dead letter was written.
+    oldest_letter: Option<Timestamp>,
+    /// Why dead letters will be dropped.
+    letters_near: Option<String>,
     /// When all shards were last looked at.
     looked: Timestamp,
 }
@@ -161,6 +168,22 @@ impl Health {
         self.inner().progress.ages(now)
     }
 
+    /// What is known of a trigger, shard by shard, where something is.
+    pub fn of_trigger(&self, trigger: &TriggerName) -> BTreeMap<ShardId, InShard> {
+        self.inner().progress.of_trigger(trigger)
+    }
+
+    /// Now minus the creation of the trigger's oldest change that is not acknowledged; of one that is paused, as much as it may be. None: it has not spoken.
+    pub fn iterator_age(&self, trigger: &TriggerName) -> Option<Duration> {
+        self.iterator_ages().into_iter().find(|(of, _)| of == trigger).map(|(_, age)| age)
+    }
+
+    /// How old the oldest dead letter is; zero: there is none.
+    pub(crate) fn oldest_letter(&self) -> Duration {
+        let now = (self.clock)();
+        self.inner().oldest_letter.map_or(Duration::ZERO, |oldest| now.since(oldest))
+    }
+
     pub(crate) fn observe(&self, signal: &Signal<'_>) {
         let now = (self.clock)();
         let mut inner = self.inner();
@@ -199,6 +222,9 @@ impl Inner {
                     self.stopped.insert(trigger.clone(), stopped);
                 }
             },
+            Signal::SetDown { stream } => self.stopped.retain(|_, stopped| stopped.stream != *stream),
+            Signal::LettersKept(kept) => self.oldest_letter = kept.oldest,
+            Signal::LettersNearBounds(reason) => self.letters_near = reason.map(Into::into),
             Signal::Committed { .. } => self.speak(Component::Store, State::Ready),
             Signal::CommitFailed { reason } => self.speak(Component::Store, State::NotReady(reason.into())),
             _ => {}
@@ -216,7 +242,7 @@ impl Inner {
     fn readiness(&self, stalls: &[Stall]) -> Readiness {
         let whole = |component: &Component, reason: String| Problem { component: component.clone(), stream: None, shard: None, reason };
         if self.components.is_empty() {
-            return Readiness { problems: vec![whole(&Component::Store, "starting".into())], others: 0 };
+            return Readiness { problems: vec![whole(&Component::Store, "starting".into())], ..Readiness::default() };
         }
         let said = self.components.iter().filter_map(|(component, state)| match state {
             State::NotReady(reason) => Some(whole(component, reason.clone())),
@@ -239,7 +265,7 @@ impl Inner {
         let mut problems: Vec<Problem> = said.chain(stopped).chain(stalled).collect();
         let others = problems.len().saturating_sub(LISTED_MAX);
         problems.truncate(LISTED_MAX);
-        Readiness { problems, others }
+        Readiness { problems, others, warnings: self.letters_near.iter().cloned().collect() }
     }
 
     /// What began and what ended since the last look.

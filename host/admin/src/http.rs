@@ -1,4 +1,4 @@
-//! The HTTP side: `/metrics`, `/healthz`, `/readyz`, an index, and what watches streams. GET only; nothing here changes anything.
+//! The HTTP side: `/metrics`, `/healthz`, `/readyz`, an index; and the API (`api`).
 //!
 //! Always holds: beyond loopback nothing but "lives" and "ready" is told without the token, and nothing below `/api` anywhere;
 //! on loopback only who names loopback in Host is answered, so that no web page can read it by pointing a name of its own at 127.0.0.1.
@@ -21,9 +21,10 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tripline_core::port::CounterSource;
 
+use crate::api::{self, Operator};
 use crate::health::{Component, Problem};
 use crate::listener::Bounded;
-use crate::tail::{self, Taps};
+use crate::tail::Taps;
 use crate::telemetry::Telemetry;
 use crate::token::Token;
 
@@ -72,7 +73,7 @@ pub enum AdminError {
 pub struct BoundAdmin {
     pub local_addr: SocketAddr,
     listener: TcpListener,
-    shared: Arc<Inner>,
+    shared: Inner,
     /// Dropped when the server is to end.
     stopping: watch::Sender<()>,
 }
@@ -80,6 +81,8 @@ pub struct BoundAdmin {
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) admin: Admin,
+    /// None: it is not there yet.
+    pub(crate) operator: Option<Arc<dyn Operator>>,
     loopback: bool,
     /// Its sender is dropped when the server is to end: for answers that would go on.
     pub(crate) closing: watch::Receiver<()>,
@@ -100,11 +103,17 @@ impl Admin {
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let local_addr = listener.local_addr().map_err(failed)?;
         let (stopping, closing) = watch::channel(());
-        Ok(BoundAdmin { local_addr, listener, shared: Arc::new(Inner { admin: self, loopback, closing }), stopping })
+        Ok(BoundAdmin { local_addr, listener, shared: Inner { admin: self, operator: None, loopback, closing }, stopping })
     }
 }
 
 impl BoundAdmin {
+    /// Who answers what the API is asked.
+    pub fn operated_by(mut self, operator: Arc<dyn Operator>) -> Self {
+        self.shared.operator = Some(operator);
+        self
+    }
+
     /// Answers until `stop` resolves, then finishes what is under way, within `DRAIN_MAX`.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), AdminError> {
         let stopping = self.stopping;
@@ -113,7 +122,7 @@ impl BoundAdmin {
             stop.await;
             drop(stopping);
         };
-        let serving = axum::serve(Bounded::new(self.listener), router(self.shared)).with_graceful_shutdown(graceful);
+        let serving = axum::serve(Bounded::new(self.listener), router(Arc::new(self.shared))).with_graceful_shutdown(graceful);
         tokio::select! {
             ended = serving.into_future() => ended.map_err(AdminError::Serve),
             () = async {
@@ -131,7 +140,8 @@ fn router(shared: Arc<Inner>) -> Router {
         .route("/metrics", get(metrics))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readiness))
-        .route("/api/v1/streams/{name}/tail", get(tail::tail))
+        .merge(api::router())
+        .fallback(api::no_such_path)
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), guard))
         .with_state(shared)
 }
@@ -150,18 +160,23 @@ async fn guard(Shared(shared): Shared<Arc<Inner>>, request: Request, next: Next)
 }
 
 fn refusal(shared: &Inner, request: &Request) -> Option<Response> {
+    let path = request.uri().path();
+    let refused =
+        |status, text: &'static str| if path.starts_with("/api") { api::refusal(status, text) } else { (status, text).into_response() };
     if shared.loopback {
         let named = header_text(request, header::HOST).is_some_and(names_loopback);
-        if !named {
-            return Some((StatusCode::FORBIDDEN, "ask for localhost, 127.0.0.1 or [::1]\n").into_response());
+        // A request line may name a host too, and then it is that which is asked for.
+        let asked = request.uri().authority().is_none_or(|authority| names_loopback(authority.as_str()));
+        if !named || !asked {
+            return Some(refused(StatusCode::FORBIDDEN, "ask for localhost, 127.0.0.1 or [::1]\n"));
         }
     }
-    let path = request.uri().path();
     // Items are nobody's business who merely has an account on this machine.
     let open = if shared.loopback { !path.starts_with("/api") } else { matches!(path, "/healthz" | "/readyz") };
     (!open && !bears_token(shared, request)).then(|| {
-        let scheme = [(header::WWW_AUTHENTICATE, "Bearer")];
-        (StatusCode::UNAUTHORIZED, scheme, "send `Authorization: Bearer` with what stands in data_dir/token\n").into_response()
+        let mut response = refused(StatusCode::UNAUTHORIZED, "send `Authorization: Bearer` with what stands in data_dir/token\n");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        response
     })
 }
 
@@ -213,6 +228,9 @@ async fn readiness(Shared(shared): Shared<Arc<Inner>>, request: Request) -> Resp
     let full = shared.loopback || bears_token(&shared, &request);
     let shown: Vec<_> = readiness.problems.iter().map(|problem| shown(problem, full)).collect();
     let mut answer = json!({ "ready": is_ready, "problems": shown });
+    if full && !readiness.warnings.is_empty() {
+        answer["warnings"] = json!(readiness.warnings);
+    }
     if readiness.others > 0 {
         answer["others"] = readiness.others.into();
     }

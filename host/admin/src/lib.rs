@@ -4,6 +4,7 @@
 //! without being escaped; what is not on loopback is not told without the token.
 //! Knows nothing of streams, plugins and stores but their signals and `CounterSource`.
 
+mod api;
 mod counters;
 mod family;
 mod health;
@@ -17,9 +18,10 @@ mod tail;
 mod telemetry;
 mod token;
 
+pub use api::{Failure, Letters, Operator, Page, Question, RewindWish};
 pub use counters::COUNTER_SERIES_MAX;
 pub use family::{Definition, Kind};
-pub use health::{Clock, Component, Health, Problem, Readiness, State};
+pub use health::{Clock, Component, Health, InShard, Problem, Readiness, State};
 pub use http::{Admin, AdminError, BoundAdmin};
 pub use tail::{Tap, Taps};
 pub use telemetry::Telemetry;

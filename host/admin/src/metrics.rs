@@ -18,6 +18,7 @@ const BYTES: &[f64] = &[256.0, 1024.0, 4096.0, 16_384.0, 65_536.0, 262_144.0, 1_
 pub(crate) struct Metrics {
     pub(crate) streams: StreamMetrics,
     pub(crate) triggers: TriggerMetrics,
+    pub(crate) letters: LetterMetrics,
     pub(crate) commits: CommitMetrics,
     pub(crate) plugins: PluginMetrics,
     pub(crate) effects: EffectMetrics,
@@ -31,13 +32,14 @@ impl Metrics {
         let mut r = Registrar::default();
         let streams = StreamMetrics::new(&mut r);
         let triggers = TriggerMetrics::new(&mut r);
+        let letters = LetterMetrics::new(&mut r);
         let commits = CommitMetrics::new(&mut r);
         let plugins = PluginMetrics::new(&mut r);
         let effects = EffectMetrics::new(&mut r);
         let host = HostMetrics::new(&mut r);
         r.collector(Process::new());
         let (registry, definitions) = r.finish();
-        Self { streams, triggers, commits, plugins, effects, host, registry, definitions }
+        Self { streams, triggers, letters, commits, plugins, effects, host, registry, definitions }
     }
 }
 
@@ -96,6 +98,8 @@ pub(crate) struct TriggerMetrics {
     pub(crate) failed: Counters<1>,
     pub(crate) dead_lettered: Counters<1>,
     pub(crate) skipped: Counters<1>,
+    pub(crate) paused: Gauges<1>,
+    pub(crate) conflicts: Counters<1>,
     pub(crate) iterator_age: Gauges<1>,
     pub(crate) batch_changes: Histograms<1>,
     pub(crate) batch_bytes: Histograms<1>,
@@ -112,6 +116,12 @@ impl TriggerMetrics {
             failed: r.counter("tripline_changes_failed_total", "Changes that failed; each failed delivery counts", by),
             dead_lettered: r.counter("tripline_changes_dead_lettered_total", "Changes given up on and kept as dead letters", by),
             skipped: r.counter("tripline_changes_skipped_total", "Changes given up on and not kept, as the trigger's policy says", by),
+            paused: r.gauge("tripline_trigger_paused", "1 while the trigger is paused, by an operator or the config", by),
+            conflicts: r.counter(
+                "tripline_state_conflicts_total",
+                "Commits that were refused because state had changed since it was read: the batches ran again",
+                by,
+            ),
             iterator_age: r.gauge(
                 "tripline_iterator_age_seconds",
                 "Now minus the creation of the oldest change not yet acknowledged, over all shards; 0 at the tip",
@@ -125,6 +135,35 @@ impl TriggerMetrics {
                 "tripline_handler_calls_total",
                 "Calls of the plugin's handler by result; not_run never reached it",
                 ["trigger", "result"],
+            ),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct LetterMetrics {
+    pub(crate) kept: Gauges<1>,
+    pub(crate) bytes: Gauges<0>,
+    pub(crate) oldest: Gauges<0>,
+    pub(crate) redriven: Counters<2>,
+    pub(crate) dropped: Counters<2>,
+}
+
+impl LetterMetrics {
+    fn new(r: &mut Registrar) -> Self {
+        Self {
+            kept: r.gauge("tripline_dead_letters", "Dead letters that are kept", ["trigger"]),
+            bytes: r.gauge("tripline_dead_letters_bytes", "Bytes of all dead letters that are kept", []),
+            oldest: r.gauge("tripline_dead_letters_oldest_seconds", "Age of the oldest dead letter that is kept; 0 when there is none", []),
+            redriven: r.counter(
+                "tripline_dead_letters_redriven_total",
+                "Dead letters delivered again: done and gone, or failed and still there",
+                ["trigger", "result"],
+            ),
+            dropped: r.counter(
+                "tripline_dead_letters_dropped_total",
+                "Dead letters dropped because they were beyond the bounds of age or bytes",
+                ["trigger", "cause"],
             ),
         }
     }

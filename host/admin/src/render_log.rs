@@ -23,6 +23,7 @@ pub(crate) fn log(signal: &Signal<'_>) {
     match Group::of(signal) {
         Group::Stream => stream(signal),
         Group::Delivery => delivery(signal),
+        Group::Letters => letters(signal),
         Group::Plugin => plugin(signal),
         Group::Effect => effect(signal),
     }
@@ -74,12 +75,22 @@ fn stream(signal: &Signal<'_>) {
         Signal::WindowFull { stream, shard, bytes } => {
             debug!(target: "tripline::stream", %stream, shard = %clean(shard.as_str()), bytes, "window full: reading waits for the triggers");
         }
+        Signal::SetDown { stream } => {
+            info!(target: "tripline::stream", %stream, "shards set down, to be begun again: a trigger is rewound")
+        }
         _ => {}
     }
 }
 
 fn delivery(signal: &Signal<'_>) {
     match *signal {
+        Signal::Paused { trigger, paused: true } => {
+            warn!(target: "tripline::trigger", %trigger, "trigger is paused: what is written meanwhile waits in the stream, which keeps it 24 hours");
+        }
+        Signal::Paused { trigger, paused: false } => info!(target: "tripline::trigger", %trigger, "trigger goes on"),
+        Signal::Rewound { trigger, to } => {
+            warn!(target: "tripline::trigger", %trigger, to = %clean(to), "trigger rewound: changes come again")
+        }
         Signal::Delivered { trigger, changes, bytes } => debug!(target: "tripline::trigger", %trigger, changes, bytes, "batch delivered"),
         Signal::Handled { trigger, result, took } => {
             debug!(target: "tripline::trigger", %trigger, result = result.as_str(), ?took, "batch handled");
@@ -109,7 +120,26 @@ fn delivery(signal: &Signal<'_>) {
             trace!(target: "tripline::trigger", %trigger, shard = %clean(shard.as_str()), created_ms, "oldest change not acknowledged");
         }
         Signal::Committed { took, batches } => debug!(target: "tripline::store", ?took, batches, "committed"),
+        Signal::Conflict { trigger, keys } => {
+            let (first, others) = (keys.first().map(|key| clean(key)).unwrap_or_default(), keys.len().saturating_sub(1));
+            debug!(target: "tripline::trigger", %trigger, %first, others, "state has changed since it was read: delivering again");
+        }
         Signal::CommitFailed { reason } => error!(target: "tripline::store", reason = %clean(reason), "commit failed; trying again"),
+        _ => {}
+    }
+}
+
+fn letters(signal: &Signal<'_>) {
+    match *signal {
+        Signal::Redriven { trigger, done, failed } if failed > 0 => {
+            warn!(target: "tripline::trigger", %trigger, done, failed, "dead letters delivered again: some failed and stay; see `tripline dlq list`");
+        }
+        Signal::Redriven { trigger, done, .. } => info!(target: "tripline::trigger", %trigger, done, "dead letters delivered again"),
+        Signal::LettersNearBounds(Some(reason)) => warn!(target: "tripline::store", %reason, "dead letters are near their bounds"),
+        Signal::LettersNearBounds(None) => info!(target: "tripline::store", "dead letters are well within their bounds again"),
+        Signal::LettersDropped { trigger, cause, letters } => {
+            error!(target: "tripline::store", %trigger, cause = cause.as_str(), letters, "dead letters dropped: the oldest, beyond `dead_letters` in [host]");
+        }
         _ => {}
     }
 }

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tripline_core::gap::Cause;
+use tripline_core::letter::DropCause;
 use tripline_core::name::{PluginVersion, ShardId, StreamName, TriggerName};
 use tripline_core::signal::{HandlerResult, LogLevel, MailResult, PollResult, Signal};
 
@@ -26,6 +27,7 @@ pub(crate) fn count(metrics: &Metrics, remembered: &mut Remembered, signal: &Sig
     match Group::of(signal) {
         Group::Stream => stream(metrics, remembered, signal),
         Group::Delivery => delivery(metrics, signal),
+        Group::Letters => letters(metrics, signal),
         Group::Plugin => plugin(metrics, remembered, signal),
         Group::Effect => effect(metrics, signal),
     }
@@ -74,6 +76,14 @@ fn stream(metrics: &Metrics, remembered: &mut Remembered, signal: &Signal<'_>) {
             m.shards_lagging.of([stream.as_str(), trigger.as_str()]).set(shards.len() as f64);
         }
         Signal::WindowFull { stream, .. } => m.window_full.of([stream.as_str()]).inc(),
+        Signal::SetDown { stream } => {
+            remembered.open_shards.remove(stream);
+            m.shards_open.of([stream.as_str()]).set(0.0);
+            for ((_, trigger), shards) in remembered.lagging.iter_mut().filter(|((of, _), _)| of == stream) {
+                shards.clear();
+                m.shards_lagging.of([stream.as_str(), trigger.as_str()]).set(0.0);
+            }
+        }
         _ => {}
     }
 }
@@ -102,6 +112,7 @@ pub(crate) fn begin_following(metrics: &Metrics, trigger: &TriggerName, stream: 
 fn delivery(metrics: &Metrics, signal: &Signal<'_>) {
     let (m, commits) = (&metrics.triggers, &metrics.commits);
     match *signal {
+        Signal::Paused { trigger, paused } => m.paused.of([trigger.as_str()]).set(f64::from(u8::from(paused))),
         Signal::Delivered { trigger, changes, bytes } => {
             let trigger = trigger.as_str();
             m.delivered.of([trigger]).inc_by(changes as u64);
@@ -125,7 +136,26 @@ fn delivery(metrics: &Metrics, signal: &Signal<'_>) {
             commits.duration.of([]).observe(took.as_secs_f64());
             commits.batches.of([]).observe(batches as f64);
         }
+        Signal::Conflict { trigger, .. } => m.conflicts.of([trigger.as_str()]).inc(),
         Signal::CommitFailed { .. } => commits.failures.of([]).inc(),
+        _ => {}
+    }
+}
+
+fn letters(metrics: &Metrics, signal: &Signal<'_>) {
+    let m = &metrics.letters;
+    match *signal {
+        Signal::Redriven { trigger, done, failed } => {
+            m.redriven.of([trigger.as_str(), "done"]).inc_by(done as u64);
+            m.redriven.of([trigger.as_str(), "failed"]).inc_by(failed as u64);
+        }
+        Signal::LettersKept(kept) => {
+            for (trigger, letters) in &kept.letters {
+                m.kept.of([trigger.as_str()]).set(*letters as f64);
+            }
+            m.bytes.of([]).set(kept.bytes as f64);
+        }
+        Signal::LettersDropped { trigger, cause, letters } => m.dropped.of([trigger.as_str(), cause.as_str()]).inc_by(letters),
         _ => {}
     }
 }
@@ -154,15 +184,25 @@ fn plugin(metrics: &Metrics, remembered: &mut Remembered, signal: &Signal<'_>) {
 
 fn begin_trigger(metrics: &Metrics, trigger: &TriggerName) {
     let (m, trigger) = (&metrics.triggers, trigger.as_str());
-    for counter in [&m.delivered, &m.acknowledged, &m.failed, &m.dead_lettered, &m.skipped, &metrics.plugins.log_lines_dropped] {
+    for counter in
+        [&m.delivered, &m.acknowledged, &m.failed, &m.dead_lettered, &m.skipped, &m.conflicts, &metrics.plugins.log_lines_dropped]
+    {
         counter.of([trigger]);
     }
     for histogram in [&m.batch_changes, &m.batch_bytes, &m.handler_duration] {
         histogram.of([trigger]);
     }
+    metrics.letters.kept.of([trigger]);
+    for result in ["done", "failed"] {
+        metrics.letters.redriven.of([trigger, result]);
+    }
+    for cause in DropCause::ALL {
+        metrics.letters.dropped.of([trigger, cause.as_str()]);
+    }
     for result in HandlerResult::ALL {
         m.handler_calls.of([trigger, result.as_str()]);
     }
+    m.paused.of([trigger]);
     for level in LogLevel::ALL {
         metrics.plugins.log_lines.of([trigger, level.as_str()]);
     }

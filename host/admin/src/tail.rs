@@ -9,10 +9,10 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::Json;
 use axum::body::{Body, Bytes};
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State as Shared};
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::Deserialize;
@@ -24,6 +24,7 @@ use tripline_core::event::event_json;
 use tripline_core::name::{StreamArn, StreamName};
 use tripline_core::view::ViewType;
 
+use crate::api::{Kind, Problem};
 use crate::http::Inner;
 
 const PAGES_MAX: usize = 16;
@@ -156,27 +157,37 @@ impl Watcher {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     view: Option<String>,
 }
 
-pub(crate) async fn tail(Shared(shared): Shared<Arc<Inner>>, Path(name): Path<String>, Query(wanted): Query<Wanted>) -> Response {
+pub(crate) async fn tail(
+    Shared(shared): Shared<Arc<Inner>>,
+    name: Result<Path<String>, PathRejection>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Response {
     let taps = &shared.admin.taps;
+    let (name, wanted) = match (name, wanted) {
+        (Ok(Path(name)), Ok(Query(wanted))) => (name, wanted),
+        (Err(error), _) => return refused(Kind::Invalid, &format!("the path: {}", error.body_text())),
+        (_, Err(error)) => return refused(Kind::Invalid, &format!("the query: {}", error.body_text())),
+    };
     let Some(tap) = taps.taps.get(&StreamName::from(name.as_str())) else {
-        return refused(StatusCode::NOT_FOUND, "this host does not read that stream: no trigger follows it");
+        return refused(Kind::Missing, "this host does not read that stream: no trigger follows it");
     };
     let view = match wanted.view.as_deref().map(|view| ViewType::from_config(view).ok_or(view)) {
-        Some(Err(view)) => return refused(StatusCode::BAD_REQUEST, &format!("there is no view {view:?}")),
+        Some(Err(view)) => return refused(Kind::Invalid, &format!("there is no view {view:?}")),
         wanted => wanted.and_then(Result::ok),
     };
     let held = tap.known().view;
     if let (Some(wanted), Some(held)) = (view, held)
         && !held.supplies(wanted)
     {
-        return refused(StatusCode::BAD_REQUEST, &format!("the stream holds {held}, which is less than {wanted}"));
+        return refused(Kind::Invalid, &format!("the stream holds {held}, which is less than {wanted}"));
     }
     let Ok(permit) = Arc::clone(&taps.seats).try_acquire_owned() else {
-        return refused(StatusCode::SERVICE_UNAVAILABLE, &format!("{WATCHERS_MAX} watch already: stop one of them"));
+        return refused(Kind::Unavailable, &format!("{WATCHERS_MAX} watch already: stop one of them"));
     };
     let watcher = tap.watch(view, permit, shared.closing.clone());
     let lines = stream::unfold(watcher, async |mut watcher| {
@@ -186,8 +197,8 @@ pub(crate) async fn tail(Shared(shared): Shared<Arc<Inner>>, Path(name): Path<St
     ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response()
 }
 
-fn refused(status: StatusCode, why: &str) -> Response {
-    (status, Json(json!({ "error": why }))).into_response()
+fn refused(kind: Kind, why: &str) -> Response {
+    Problem::new(kind, why).into_response()
 }
 
 #[cfg(test)]

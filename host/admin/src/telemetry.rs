@@ -38,6 +38,7 @@ pub struct Telemetry {
 pub(crate) enum Group {
     Stream,
     Delivery,
+    Letters,
     Plugin,
     Effect,
 }
@@ -53,8 +54,11 @@ impl Group {
             | Signal::PollFailed { .. }
             | Signal::Gap { .. }
             | Signal::Lags { .. }
-            | Signal::WindowFull { .. } => Self::Stream,
-            Signal::Delivered { .. }
+            | Signal::WindowFull { .. }
+            | Signal::SetDown { .. } => Self::Stream,
+            Signal::Paused { .. }
+            | Signal::Rewound { .. }
+            | Signal::Delivered { .. }
             | Signal::Handled { .. }
             | Signal::ChangesFailed { .. }
             | Signal::Acknowledged { .. }
@@ -62,7 +66,11 @@ impl Group {
             | Signal::Skipped { .. }
             | Signal::Oldest { .. }
             | Signal::Committed { .. }
-            | Signal::CommitFailed { .. } => Self::Delivery,
+            | Signal::CommitFailed { .. }
+            | Signal::Conflict { .. } => Self::Delivery,
+            Signal::Redriven { .. } | Signal::LettersKept(_) | Signal::LettersNearBounds(_) | Signal::LettersDropped { .. } => {
+                Self::Letters
+            }
             Signal::PluginServes { .. } | Signal::PluginRefused { .. } | Signal::GuestLog { .. } | Signal::GuestLogsDropped { .. } => {
                 Self::Plugin
             }
@@ -123,6 +131,7 @@ impl Telemetry {
         for (trigger, age) in self.health.iterator_ages() {
             self.metrics.triggers.iterator_age.of([trigger.as_str()]).set(age.as_secs_f64());
         }
+        self.metrics.letters.oldest.of([]).set(self.health.oldest_letter().as_secs_f64());
         host.counters_left_out.clear();
         let plugins = match counters {
             Ok(rendered) => {

@@ -11,6 +11,9 @@ pub const MAIL_SUBJECT_BYTES_MAX: usize = 998;
 /// Mutations that one batch may leave behind, and the bytes of them: one commit writes them all.
 pub const EFFECTS_MAX: usize = 100_000;
 pub const EFFECT_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Keys of committed state that one batch may read, and the bytes of them and their values: the commit checks that they still stand.
+pub const SEEN_MAX: usize = 100_000;
+pub const SEEN_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// A log line of a guest is cut here; lines beyond the count of a batch are dropped and counted.
 pub const LOG_LINE_BYTES_MAX: usize = 4 * 1024;
 pub const LOG_LINES_PER_BATCH_MAX: u32 = 1000;

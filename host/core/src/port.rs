@@ -9,9 +9,11 @@ use std::sync::Arc;
 
 use crate::checkpoint::Checkpoint;
 use crate::decimal::Decimal;
+use crate::delivery::Seen;
 use crate::effect::{CounterKey, DeadLetter, Mail, Mutation};
 use crate::gap::Gap;
 use crate::name::{ShardId, StreamArn, TriggerName};
+use crate::rewind::Rewind;
 use crate::sequence::SequenceNumber;
 use crate::shard_graph::ShardDescription;
 use crate::slice::Page;
@@ -104,7 +106,20 @@ pub struct Commit {
     pub dead_letters: Vec<DeadLetter>,
     /// Each is kept, and never told again.
     pub gaps: Vec<Gap>,
+    /// The commit is refused where an entry of the trigger's state is not as it was seen.
+    pub seen: Vec<Seen>,
     pub now: Timestamp,
+}
+
+/// Why a commit was not made. It left no trace.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// Others have written these keys since they were read: the batches that read them run again.
+    #[error("the state has changed since it was read: {}", .0.join(", "))]
+    Conflict(Vec<Box<str>>),
+    /// The same commit may be tried again.
+    #[error(transparent)]
+    Failed(#[from] StoreError),
 }
 
 /// The transaction was not committed and left no trace: the same commit may be tried again.
@@ -117,16 +132,20 @@ pub trait Store: StateReader + fmt::Debug {
     fn ways<'a>(&'a self, triggers: &'a [TriggerName]) -> BoxFuture<'a, Result<Vec<StoredWay>, StoreError>>;
     /// One transaction. With a pin to another stream than before go the checkpoints of the older streams of that table.
     fn pin(&self, pins: Vec<PinCommit>) -> BoxFuture<'_, Result<(), StoreError>>;
+    /// One transaction, after all that were asked for before. The trigger's tasks must have ended.
+    fn rewind(&self, rewind: Rewind) -> BoxFuture<'_, Result<(), StoreError>>;
     /// Resolves once the transaction is durable.
-    fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<(), StoreError>>;
+    fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<(), CommitError>>;
 }
 
 /// What is stored of one trigger's way through the streams of one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredWay {
     pub trigger: TriggerName,
-    /// None: of a file that an earlier version wrote.
+    /// None: it has never run, or was rewound, or the file is an earlier version's.
     pub pin: Option<Pin>,
+    /// Where it sets out, having been rewound; else the config says it.
+    pub start: Option<Timestamp>,
     pub checkpoints: Vec<StoredCheckpoint>,
 }
 
@@ -146,13 +165,21 @@ pub struct PinCommit {
 
 /// The committed part of a trigger's key-value state.
 pub trait StateReader: Send + Sync {
-    /// Values in the order of the keys. Entries that expired before `now` are none.
+    /// In the order of the keys. Entries that expired before `now` are none.
     fn get<'a>(
         &'a self,
         trigger: &'a TriggerName,
         keys: Vec<Box<str>>,
         now: Timestamp,
-    ) -> BoxFuture<'a, Result<Vec<Option<Vec<u8>>>, StoreError>>;
+    ) -> BoxFuture<'a, Result<Vec<Option<StateEntry>>, StoreError>>;
+}
+
+/// One entry of a trigger's committed state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateEntry {
+    pub value: Vec<u8>,
+    /// Another for each write of a key, and never one that the key had before.
+    pub version: u64,
 }
 
 /// Mail that is accepted and not yet sent.

@@ -30,6 +30,20 @@ impl SequenceNumber {
         &self.0
     }
 
+    /// The number before this one; none: this is zero.
+    pub fn before(&self) -> Option<Self> {
+        let mut digits = self.0.as_bytes().to_vec();
+        for digit in digits.iter_mut().rev() {
+            if *digit == b'0' {
+                *digit = b'9';
+                continue;
+            }
+            *digit -= 1;
+            return String::from_utf8(digits).ok().map(|text| Self(text.into()));
+        }
+        None
+    }
+
     fn significant(&self) -> &str {
         self.0.trim_start_matches('0')
     }
@@ -103,6 +117,20 @@ mod tests {
     fn refuse_what_is_no_number() {
         for text in ["", "-1", "1.0", "1e3", " 1", "٣", &"9".repeat(129)] {
             assert!(SequenceNumber::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_number_before() {
+        for (number, before) in [
+            ("1", Some("0")),
+            ("0", None),
+            ("000", None),
+            ("100", Some("099")),
+            ("12345678901234567890123", Some("12345678901234567890122")),
+        ] {
+            let found = SequenceNumber::parse(number).unwrap().before();
+            assert_eq!(found.as_ref().map(SequenceNumber::as_str), before, "{number}");
         }
     }
 }

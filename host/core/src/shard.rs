@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::delivery::{Batch, Lane, Report, Settlement, Step as LaneStep};
 use crate::feed::{Feed, ReaderId, Reading};
 use crate::gap::Cause;
+use crate::item_key::ItemKey;
 use crate::mutant::{Mutant, on};
 use crate::name::{PluginVersion, ShardId, StreamName};
 use crate::port::{Position, ReadError};
@@ -52,11 +53,25 @@ pub enum Event {
     Committed {
         trigger: usize,
     },
+    /// An operator pauses a trigger, or has it go on.
+    Paused {
+        trigger: usize,
+        paused: bool,
+    },
+    /// A dead letter of these items is to be delivered again: no change of them goes out before `Release`. Answered by `Held`.
+    Hold {
+        trigger: usize,
+        items: Arc<[ItemKey]>,
+    },
+    Release {
+        trigger: usize,
+        items: Arc<[ItemKey]>,
+    },
     /// No new poll, no new delivery: end when what is under way has ended.
     Drain,
 }
 
-/// What to do. Each but `Finished` and `End` is answered by one event.
+/// What to do. Each but `Finished`, `Held` and `End` is answered by one event.
 #[derive(Debug)]
 pub enum Action {
     Open {
@@ -80,6 +95,11 @@ pub enum Action {
     Finished {
         trigger: usize,
         complete_until: Option<Timestamp>,
+    },
+    /// None of the items of a `Hold` is under way any more.
+    Held {
+        trigger: usize,
+        items: Arc<[ItemKey]>,
     },
     End(End),
 }
@@ -111,6 +131,8 @@ pub struct ShardConsumer {
     /// The stream's clock, when it was last seen.
     stream_clock: Timestamp,
     draining: bool,
+    /// Asked for, and not yet answered.
+    holding: Vec<(usize, Arc<[ItemKey]>)>,
     wake_at: Option<Timestamp>,
 }
 
@@ -131,6 +153,7 @@ impl ShardConsumer {
             polled: None,
             stream_clock,
             draining: false,
+            holding: Vec::new(),
             wake_at: None,
         }
     }
@@ -163,6 +186,13 @@ impl ShardConsumer {
             }
             Event::Reported { trigger, report, version } => self.reported(now, trigger, report, &version),
             Event::Committed { trigger } => self.committed(trigger, &mut actions),
+            Event::Paused { trigger, paused } => self.steer(trigger, |lane| lane.set_paused(paused)),
+            Event::Hold { trigger, items } => {
+                let index = self.steer(trigger, |lane| lane.hold(&items));
+                self.holding.push((trigger, items));
+                index
+            }
+            Event::Release { trigger, items } => self.steer(trigger, |lane| lane.release(&items)),
             Event::Drain => {
                 self.draining = true;
                 None
@@ -240,6 +270,25 @@ impl ShardConsumer {
         Some(index)
     }
 
+    /// Which lane it was; none: the trigger has not joined.
+    fn steer(&mut self, trigger: usize, steer: impl FnOnce(&mut Lane)) -> Option<usize> {
+        let index = self.slots.iter().position(|slot| slot.trigger == trigger)?;
+        steer(&mut self.slots[index].lane);
+        Some(index)
+    }
+
+    /// Answers each `Hold` of which nothing is under way any more.
+    fn answer_holds(&mut self, actions: &mut Vec<Action>) {
+        let Self { holding, slots, .. } = self;
+        holding.retain(|(trigger, items)| {
+            let is_clear = slots.iter().filter(|slot| slot.trigger == *trigger).all(|slot| slot.lane.is_clear_of(items));
+            if is_clear {
+                actions.push(Action::Held { trigger: *trigger, items: items.clone() });
+            }
+            !is_clear
+        });
+    }
+
     fn committed(&mut self, trigger: usize, actions: &mut Vec<Action>) -> Option<usize> {
         let index = self.slots.iter().position(|slot| slot.trigger == trigger)?;
         self.slots[index].lane.committed();
@@ -267,6 +316,7 @@ impl ShardConsumer {
                 self.wake_lane(now, index);
             }
         }
+        self.answer_holds(actions);
         self.release(now);
         self.steer_catch_up(now);
         self.advance_readers(now, actions);

@@ -7,6 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::gap::Gap;
+use crate::letter::{DropCause, Kept};
 use crate::name::{PluginVersion, ShardId, StreamArn, StreamName, TriggerName};
 use crate::time::Timestamp;
 
@@ -75,8 +76,22 @@ pub enum Signal<'a> {
         shard: &'a ShardId,
         bytes: usize,
     },
+    /// All shards of the stream are set down, to be begun again: a trigger of it is rewound.
+    SetDown {
+        stream: &'a StreamName,
+    },
 
     // Delivery
+    /// A trigger is paused, by an operator or the config, or goes on.
+    Paused {
+        trigger: &'a TriggerName,
+        paused: bool,
+    },
+    /// A trigger sets out again. `to`: where from, for people.
+    Rewound {
+        trigger: &'a TriggerName,
+        to: &'a str,
+    },
     Delivered {
         trigger: &'a TriggerName,
         changes: usize,
@@ -125,6 +140,28 @@ pub enum Signal<'a> {
     },
     CommitFailed {
         reason: &'a str,
+    },
+    /// A commit was refused, since what its batches had read of these keys is not so any more: they run again. No failure.
+    Conflict {
+        trigger: &'a TriggerName,
+        keys: &'a [Box<str>],
+    },
+
+    // Dead letters
+    /// A delivery of dead letters is durable: `done` of them are gone, `failed` have stayed.
+    Redriven {
+        trigger: &'a TriggerName,
+        done: usize,
+        failed: usize,
+    },
+    /// What is kept, told every few seconds.
+    LettersKept(&'a Kept),
+    /// The bounds will soon drop letters, or already do; none: no longer.
+    LettersNearBounds(Option<&'a str>),
+    LettersDropped {
+        trigger: &'a TriggerName,
+        cause: DropCause,
+        letters: u64,
     },
 
     // Plugins

@@ -65,7 +65,8 @@ pub(crate) async fn call(plugin: &Plugin, batch: &Batch, context: &TriggerContex
         Outcome::Handled(_) => guest.effects.into_parts(),
         Outcome::Failed(_) | Outcome::NotRun(_) => (Vec::new(), Vec::new()),
     };
-    Ended { report: Report { outcome, effects, reads }, result, took }
+    // Of a failed call too: what it is given up for may be what it read.
+    Ended { report: Report { outcome, effects, reads, seen: guest.seen.into_seen() }, result, took }
 }
 
 fn new_store(engine: &Engine, guest: Guest, started: Instant) -> Store<Guest> {
@@ -96,7 +97,7 @@ async fn run(plugin: &Plugin, store: &mut Store<Guest>, batch: &Batch) -> Return
 }
 
 fn not_run(reason: &str) -> Ended {
-    let report = Report { outcome: Outcome::NotRun(reason.into()), effects: Vec::new(), reads: Vec::new() };
+    let report = Report::of(Outcome::NotRun(reason.into()));
     Ended { report, result: HandlerResult::NotRun, took: Duration::ZERO }
 }
 

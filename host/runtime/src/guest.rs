@@ -14,6 +14,7 @@ use crate::context::{Clock, TriggerContext};
 use crate::effects::Effects;
 use crate::logs::GuestLogs;
 use crate::memory::Memory;
+use crate::seen::SeenState;
 
 /// Handles (streams, timers) that a guest may hold at once.
 const HANDLES_MAX: usize = 10_000;
@@ -32,6 +33,7 @@ pub(crate) struct Guest {
     pub(crate) changes: Vec<Arc<Change>>,
     pub(crate) purpose: Purpose,
     pub(crate) effects: Effects,
+    pub(crate) seen: SeenState,
     pub(crate) logs: Arc<GuestLogs>,
     pub(crate) memory: Memory,
     /// The host call that the guest waits in, for the reason of a timeout.
@@ -58,6 +60,7 @@ impl Guest {
             changes: batch.changes.clone(),
             purpose,
             effects: Effects::new(batch.changes.len()),
+            seen: SeenState::default(),
             logs,
             memory: Memory::new(context.limits.memory_bytes_max),
             waits_in: None,

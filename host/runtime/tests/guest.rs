@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use support::wat_plugin::{self, HOG, LIE, LOOP, OK, RETRY, TRAP};
-use support::{FakeMailbox, FakeState, FakeTable, Recorder, batch, batch_of, context, engine, engine_of, failure};
+use support::{FakeMailbox, FakeState, FakeTable, NOW, Recorder, batch, batch_of, context, engine, engine_of, failure};
 use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
-use tripline_core::delivery::{Batch, FailedChange, Failure, FailureKind, Outcome, ReadFrom, Report};
+use tripline_core::delivery::{Batch, FailedChange, Failure, FailureKind, Outcome, ReadFrom, Report, Seen};
 use tripline_core::effect::Mutation;
 use tripline_core::limits::{LOG_LINES_PER_BATCH_MAX, REASON_BYTES_MAX};
 use tripline_core::view::{View, ViewType};
@@ -285,6 +285,18 @@ async fn counters_add_per_change() {
 }
 
 #[tokio::test]
+async fn what_a_call_saw_of_the_store_stays_so_and_is_told_even_when_it_fails() {
+    let stored = [("k".to_owned(), b"v".to_vec())].into();
+    let state = Arc::new(FakeState { stored, restless: true, ..FakeState::default() });
+    let ran = run(&[("mode", "reread")], &batch(3), |context| context.grants.state = Some(state.clone())).await;
+    assert_eq!(ran.signals.with("log info "), ["fixture: k is v1, none is none: true"; 3]);
+    assert_eq!(*state.reads.lock().unwrap(), [["k"], ["none"]]);
+    let expected = [Seen { key: "k".into(), version: Some(1), at: NOW }, Seen { key: "none".into(), version: None, at: NOW }];
+    assert_eq!(ran.report.seen, expected);
+    assert!(matches!(ran.report.outcome, Outcome::Failed(_)));
+}
+
+#[tokio::test]
 async fn state_reads_the_store_once_and_then_the_batchs_own_writes() {
     let mut state = FakeState::default();
     state.stored.insert("k".into(), b"stored".to_vec());
@@ -293,6 +305,7 @@ async fn state_reads_the_store_once_and_then_the_batchs_own_writes() {
     assert_eq!(ran.report.outcome, Outcome::Handled(Vec::new()));
     assert_eq!(ran.signals.with("log info "), ["fixture: k is stored", "fixture: k is event-0", "fixture: k is event-1"]);
     assert_eq!(*state.reads.lock().unwrap(), [["k"]]);
+    assert_eq!(ran.report.seen, [Seen { key: "k".into(), version: Some(1), at: NOW }]);
     assert_eq!(ran.report.reads, [ReadFrom { reader: 1, writer: 0 }, ReadFrom { reader: 2, writer: 1 }]);
     let written: Vec<(u32, Vec<u8>)> = ran
         .report

@@ -72,7 +72,7 @@ impl Plugin {
         }
         let ms = if self.healed { 1 } else { rng.u64(0..=manner.took_ms_max) };
         let report = if chance(rng, manner.not_run) {
-            Report { outcome: Outcome::NotRun("no free instance".to_owned()), effects: Vec::new(), reads: Vec::new() }
+            Report::of(Outcome::NotRun("no free instance".to_owned()))
         } else if chance(rng, manner.whole) {
             failed("trap")
         } else {
@@ -122,7 +122,7 @@ impl Plugin {
 }
 
 fn failed(reason: &str) -> Report {
-    Report { outcome: Outcome::Failed(Failure::retry(reason)), effects: Vec::new(), reads: Vec::new() }
+    Report::of(Outcome::Failed(Failure::retry(reason)))
 }
 
 /// Each change is counted and logged, failed ones too: what a failed one leaves behind must not last.
@@ -150,5 +150,5 @@ fn handled(batch: &Batch, spec: &TriggerSpec, (facts, way): (&Facts, &Way), fail
         effects.push(Effect { change: index, mutation: Mutation::SetState { key: item.into(), value: list.clone(), expires_ms: None } });
         written.insert(item, (index, list));
     }
-    Report { outcome: Outcome::Handled(failures), effects, reads }
+    Report { effects, reads, ..Report::of(Outcome::Handled(failures)) }
 }

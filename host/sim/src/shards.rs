@@ -92,6 +92,7 @@ impl Sim {
                 }
             }
             Action::End(end) => self.ended(slot, end),
+            Action::Held { trigger, .. } => self.fail(format!("trigger {trigger} holds, and nobody asked")),
         }
     }
 

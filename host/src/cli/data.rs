@@ -1,12 +1,12 @@
-//! `tripline state dump`, `tripline dlq`: what lies under `data_dir`, read without disturbing a host that runs.
+//! `tripline state dump`: what lies under `data_dir`, read without disturbing a host that runs.
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
 use tripline_core::name::TriggerName;
-use tripline_store::{CheckpointRow, CounterRow, DeadLetterRow, OutboxSummary, SqliteReader, StateRow};
+use tripline_store::{CheckpointRow, CounterRow, OutboxSummary, SqliteReader, StateRow};
 
 use super::{ConfigFile, output};
 
@@ -94,76 +94,4 @@ fn print_dump(dump: &Dump) -> Result<()> {
     };
     let header = ["TRIGGER", "STREAM", "SHARD", "WATERMARK", "ACKNOWLEDGED ABOVE", "COMPLETE UNTIL MS", ""];
     output::table(&header, &dump.checkpoints.iter().map(checkpoint).collect::<Vec<_>>())
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct ListOptions {
-    #[command(flatten)]
-    place: Place,
-    /// Of this trigger alone.
-    #[arg(long)]
-    trigger: Option<String>,
-    /// At most so many.
-    #[arg(long, default_value_t = 100)]
-    limit: usize,
-    /// Print one JSON list, records included.
-    #[arg(long)]
-    json: bool,
-}
-
-pub(crate) fn list(options: &ListOptions) -> Result<()> {
-    let trigger = options.trigger.as_deref().map(TriggerName::from);
-    let letters = options.place.open()?.dead_letters(trigger.as_ref(), options.limit)?;
-    if options.json {
-        return output::json(&letters);
-    }
-    if letters.is_empty() {
-        return output::line("no dead letters");
-    }
-    let row = |letter: &DeadLetterRow| {
-        let reason: String = output::tame(&letter.reason).chars().take(80).collect();
-        vec![letter.id.to_string(), letter.trigger.clone(), letter.event_id.clone(), letter.attempts.to_string(), reason]
-    };
-    output::table(&["ID", "TRIGGER", "EVENT", "ATTEMPTS", "REASON"], &letters.iter().map(row).collect::<Vec<_>>())
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct ShowOptions {
-    /// As `dlq list` prints it.
-    id: i64,
-    #[command(flatten)]
-    place: Place,
-    /// Print one JSON object.
-    #[arg(long)]
-    json: bool,
-}
-
-pub(crate) fn show(options: &ShowOptions) -> Result<()> {
-    let Some(letter) = options.place.open()?.dead_letter(options.id)? else {
-        bail!("there is no dead letter {}: `tripline dlq list` shows those there are", options.id);
-    };
-    if options.json {
-        return output::json(&letter);
-    }
-    let rows = [
-        ("trigger", letter.trigger.clone()),
-        ("shard", letter.shard.clone()),
-        ("event", letter.event_id.clone()),
-        ("sequence number", letter.sequence_number.clone()),
-        ("attempts", letter.attempts.to_string()),
-        ("first attempt ms", letter.first_attempt_ms.to_string()),
-        ("last attempt ms", letter.last_attempt_ms.to_string()),
-        ("plugin version", letter.plugin_version.clone()),
-        ("reason", output::tame(&letter.reason)),
-    ];
-    for (name, value) in rows {
-        output::line(&format!("{name:17} {value}"))?;
-    }
-    if let Some(backtrace) = &letter.backtrace {
-        output::line("backtrace")?;
-        backtrace.lines().try_for_each(|line| output::line(&format!("  {}", output::tame(line))))?;
-    }
-    let record: serde_json::Value = serde_json::from_str(&letter.record_json).context("the stored record is no JSON")?;
-    output::line("record")?;
-    output::json(&record)
 }

@@ -7,10 +7,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
-use hyper::{Request, StatusCode, header};
+use hyper::{Method, Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -79,6 +79,11 @@ impl HostApi {
     }
 
     pub(crate) async fn get(self, path: &str) -> Result<Reply> {
+        self.send(Method::GET, path, None).await
+    }
+
+    /// `body`: JSON.
+    pub(crate) async fn send(self, method: Method, path: &str, body: Option<String>) -> Result<Reply> {
         let at = || format!("the host at {} does not answer", self.address);
         let (mut sender, connection) = http1::handshake(TokioIo::new(self.stream)).await.with_context(at)?;
         let mut driver = JoinSet::new();
@@ -86,10 +91,12 @@ impl HostApi {
             // Its error ends the body too, where it is reported.
             let _ = connection.await;
         });
-        let request = Request::get(path)
+        let request = Request::builder().method(method).uri(path);
+        let request = request
             .header(header::HOST, self.address.to_string())
-            .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
-            .body(Empty::<Bytes>::new())?;
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.token));
+        let request = if body.is_some() { request.header(header::CONTENT_TYPE, "application/json") } else { request };
+        let request = request.body(Full::new(Bytes::from(body.unwrap_or_default())))?;
         let (head, body) = sender.send_request(request).await.with_context(at)?.into_parts();
         Ok(Reply { status: head.status, body, rest: Vec::new(), searched: 0, _connection: driver })
     }

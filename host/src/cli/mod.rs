@@ -2,12 +2,15 @@
 
 mod check;
 mod data;
+mod desk;
+mod dlq;
 pub(crate) mod host_api;
 mod inspect;
 mod mails;
 pub(crate) mod output;
 mod run;
 mod streams;
+mod triggers;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -60,7 +63,10 @@ enum Command {
     State(StateCommand),
     /// Dead letters: changes that a trigger gave up on, kept whole.
     #[command(subcommand)]
-    Dlq(DlqCommand),
+    Dlq(dlq::Command),
+    /// What the triggers do: list, pause, resume, rewind.
+    #[command(subcommand)]
+    Triggers(triggers::Command),
     /// Mail that plugins have asked for: what waits and why, what was sent, what was given up on.
     #[command(subcommand)]
     Mails(MailsCommand),
@@ -73,14 +79,6 @@ enum Command {
 enum StateCommand {
     /// Print counters, key-value state, outbox and checkpoints.
     Dump(data::DumpOptions),
-}
-
-#[derive(Debug, Subcommand)]
-enum DlqCommand {
-    /// List dead letters, oldest first.
-    List(data::ListOptions),
-    /// Print one dead letter with its whole record.
-    Show(data::ShowOptions),
 }
 
 #[derive(Debug, Subcommand)]
@@ -133,8 +131,8 @@ impl Cli {
                 Command::Demo(options) => demo::run(options).await,
                 Command::Inspect(options) => inspect::run(&options).await,
                 Command::State(StateCommand::Dump(options)) => data::dump(&options),
-                Command::Dlq(DlqCommand::List(options)) => data::list(&options),
-                Command::Dlq(DlqCommand::Show(options)) => data::show(&options),
+                Command::Dlq(command) => dlq::run(&command).await,
+                Command::Triggers(command) => triggers::run(&command).await,
                 Command::Mails(MailsCommand::List(options)) => mails::list(&options),
                 Command::Mails(MailsCommand::Show(options)) => mails::show(&options),
                 Command::Mails(MailsCommand::Retry(options)) => mails::retry(&options).await,

@@ -28,6 +28,7 @@ use toml::de::{DeTable, DeValue};
 use tripline_capability::mail::MailerConfig;
 use tripline_core::delivery::Policy;
 use tripline_core::gap::OnGap;
+use tripline_core::letter::Bounds;
 use tripline_core::name::{StreamName, TriggerName};
 use tripline_core::start::Start;
 use tripline_core::view::View;
@@ -37,7 +38,7 @@ pub use endpoint::{is_loopback, is_loopback_host};
 pub use fault::{Fault, Faults, Place};
 
 use read::{Source, Value};
-use schema::{HOST, ROOT};
+use schema::{HOST, LETTERS, ROOT};
 use trigger::Known;
 
 #[derive(Debug)]
@@ -61,6 +62,7 @@ pub struct HostConfig {
     pub instances_max: usize,
     /// Series of each trigger's counters on /metrics.
     pub counter_series_max: usize,
+    pub dead_letters: Bounds,
 }
 
 /// How to reach a table. What is none comes from the AWS default chain.
@@ -102,6 +104,7 @@ pub struct TriggerConfig {
     pub stream: StreamName,
     /// Its own, else the stream's.
     pub start: Start,
+    pub paused: bool,
     pub plugin: PluginRef,
     /// The only plugin that may run: 64 lower-case hexadecimal digits.
     pub sha256: Option<String>,
@@ -121,6 +124,7 @@ impl fmt::Debug for TriggerConfig {
             .field("name", &self.name)
             .field("stream", &self.stream)
             .field("start", &self.start)
+            .field("paused", &self.paused)
             .field("plugin", &self.plugin)
             .field("sha256", &self.sha256)
             .field("view", &self.view)
@@ -256,7 +260,20 @@ fn host(root: &Value<'_>, value: Option<Value<'_>>) -> HostConfig {
         drain_max: get("drain_max").and_then(|value| value.duration(seconds(1)..=seconds(900))).unwrap_or(seconds(30)),
         instances_max: get("instances_max").and_then(|value| value.integer(1..=INSTANCES_MAX as usize)).unwrap_or(64),
         counter_series_max: get("counter_series_max").and_then(|value| value.integer(1..=100_000)).unwrap_or(1000),
+        dead_letters: get("dead_letters").map(|value| dead_letters(&value)).unwrap_or_default(),
     }
+}
+
+fn dead_letters(value: &Value<'_>) -> Bounds {
+    let (hour, year) = (Duration::from_secs(60 * 60), Duration::from_secs(366 * 24 * 60 * 60));
+    let mut bounds = Bounds::default();
+    if let Some(section) = value.section(&LETTERS) {
+        let age_max = section.get("age_max").and_then(|value| value.duration(hour / 60..=year));
+        bounds.age_max = age_max.unwrap_or(bounds.age_max);
+        let bytes_max = section.get("bytes_max").and_then(|value| value.size(64 << 10..=1 << 40));
+        bounds.bytes_max = bytes_max.map_or(bounds.bytes_max, |bytes| bytes as u64);
+    }
+    bounds
 }
 
 fn listen(value: &Value<'_>) -> Option<SocketAddr> {

@@ -21,8 +21,13 @@ pub(super) const ROOT: Schema = Schema {
     ],
 };
 
-pub(super) const HOST: Schema =
-    Schema { title: "[host]", built: &["data_dir", "listen", "drain_max", "instances_max", "counter_series_max"], planned: &[] };
+pub(super) const HOST: Schema = Schema {
+    title: "[host]",
+    built: &["data_dir", "listen", "drain_max", "instances_max", "counter_series_max", "dead_letters"],
+    planned: &[],
+};
+
+pub(super) const LETTERS: Schema = Schema { title: "[host.dead_letters]", built: &["age_max", "bytes_max"], planned: &[] };
 
 pub(super) const STREAM: Schema = Schema {
     title: "[streams.NAME]",
@@ -80,4 +85,5 @@ pub(super) const GRANTS: Schema = Schema {
 };
 
 #[cfg(test)]
-pub(super) const ALL: &[&Schema] = &[&ROOT, &HOST, &STREAM, &TARGET, &MAILER, &PASSWORD, &TRIGGER, &BATCH, &RETRY, &LIMITS, &GRANTS];
+pub(super) const ALL: &[&Schema] =
+    &[&ROOT, &HOST, &LETTERS, &STREAM, &TARGET, &MAILER, &PASSWORD, &TRIGGER, &BATCH, &RETRY, &LIMITS, &GRANTS];

@@ -51,11 +51,13 @@ pub(super) fn trigger(name: &str, value: &Value<'_>, known: &Known<'_>) -> Optio
     let followed = stream.and_then(|stream| known.streams.get(stream)?.as_ref()).filter(|_| !allow_loop);
     let grants = grants(&section, known, followed);
     let policy = Policy { delivers_ahead: !grants.state, ..policy(&section) };
+    let paused = section.get("paused").and_then(|value| value.bool()).unwrap_or(false);
     let settings = section.get("settings").map(|value| settings::settings(&value)).unwrap_or_default();
     Some(TriggerConfig {
         name: TriggerName::from(name),
         stream: StreamName::from(stream?),
         start,
+        paused,
         plugin: plugin?,
         sha256,
         view: view?,
@@ -72,11 +74,6 @@ fn refuse_what_is_not_built_yet(section: &Section<'_>) {
         && value.integer(1..=64).is_some_and(|parallelism| parallelism > 1)
     {
         value.planned("more than one batch of a shard at once", "set 1");
-    }
-    if let Some(value) = section.get("paused")
-        && value.bool() == Some(true)
-    {
-        value.planned("true", "set false; to pause a trigger, stop the host, or take the trigger out of the file: it keeps its position");
     }
     if let Some(value) = section.get("instances") {
         value.choice(&[("fresh", ())], &["warm"]);

@@ -42,6 +42,13 @@ impl<K: Eq + Hash, V> Cache<K, V> {
         self.staged.clear();
     }
 
+    /// The disk has these no more: nothing of them is written or known any longer.
+    pub(crate) fn remove(&mut self, gone: impl Fn(&K) -> bool) {
+        for rows in [&mut self.staged, &mut self.pending, &mut self.committed] {
+            rows.retain(|key, _| !gone(key));
+        }
+    }
+
     /// What the transaction under way changes.
     pub(crate) fn pending(&self) -> impl Iterator<Item = (&K, &V)> {
         self.pending.iter()

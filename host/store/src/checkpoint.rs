@@ -173,6 +173,20 @@ pub(crate) fn leave_older(connection: &Connection, trigger: &TriggerName, stream
     remove(connection, "trigger_name = ?1 AND stream_arn >= ?2 AND stream_arn < ?3", key)
 }
 
+/// Removes all of a trigger's checkpoints of the streams of this stream's table, and says which.
+pub(crate) fn leave_table(connection: &Connection, trigger: &TriggerName, stream: &StreamArn) -> rusqlite::Result<Vec<Place>> {
+    // What comes after `/` in the order of bytes is `0`.
+    let table = stream.table_part();
+    let key = params![trigger.as_str(), format!("{table}/"), format!("{table}0")];
+    remove(connection, "trigger_name = ?1 AND stream_arn >= ?2 AND stream_arn < ?3", key)
+}
+
+/// Removes one checkpoint, if it is there.
+pub(crate) fn leave_shard(connection: &Connection, place: &Place) -> rusqlite::Result<()> {
+    let key = params![place.trigger.as_str(), place.stream.as_str(), place.shard.as_str()];
+    remove(connection, "trigger_name = ?1 AND stream_arn = ?2 AND shard_id = ?3", key).map(drop)
+}
+
 /// Removes at most `rows_max` checkpoints of shards that were finished long ago, where their trigger has gone on since then in
 /// that stream: what is the last that is known of a stream stays.
 pub(crate) fn prune(connection: &Connection, now: Timestamp, rows_max: usize) -> rusqlite::Result<Vec<Place>> {

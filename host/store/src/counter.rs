@@ -107,6 +107,14 @@ pub(crate) fn save(connection: &Connection, (trigger, counter): &CounterId, valu
     Ok(())
 }
 
+/// All of a trigger's.
+pub(crate) fn clear(connection: &Connection, trigger: &TriggerName) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM counters WHERE trigger_name = ?1")?
+        .execute([trigger.as_str()])?;
+    Ok(())
+}
+
 fn value(text: &str) -> rusqlite::Result<Decimal> {
     Decimal::parse_sum(text).map_err(|error| unreadable("value", error))
 }

@@ -9,9 +9,12 @@ use std::collections::{BTreeMap, HashMap};
 use rusqlite::{Connection, ErrorCode};
 use tripline_core::checkpoint::Checkpoint;
 use tripline_core::decimal::Decimal;
+use tripline_core::delivery::Seen;
 use tripline_core::effect::{CounterKey, Mutation};
+use tripline_core::letter::{Bounds, RedriveCommit, Swept};
 use tripline_core::name::TriggerName;
 use tripline_core::port::{Commit, MailOutcome, PinCommit};
+use tripline_core::rewind::{Rewind, To};
 use tripline_core::start::Repin;
 use tripline_core::time::Timestamp;
 
@@ -19,7 +22,8 @@ use crate::cache::Cache;
 use crate::checkpoint::{self, Place};
 use crate::counter::{self, CounterId};
 use crate::sql::WriteError;
-use crate::{dead_letter, gap, outbox, pin, state};
+use crate::state::Versions;
+use crate::{dead_letter, gap, outbox, pin, state, steer};
 
 /// How often expired state, old mail and old checkpoints are looked for.
 const PURGE_EVERY_MS: u64 = 60_000;
@@ -31,6 +35,12 @@ pub(crate) enum Write {
     Commit(Commit),
     /// All of them, or none.
     Pin(Vec<PinCommit>),
+    /// `since`: none where it goes on.
+    Pause {
+        trigger: TriggerName,
+        since: Option<Timestamp>,
+    },
+    Rewind(Rewind),
     Settle {
         message_id: Box<str>,
         outcome: MailOutcome,
@@ -40,6 +50,39 @@ pub(crate) enum Write {
         message_ids: Vec<Box<str>>,
         now: Timestamp,
     },
+    Letters {
+        ids: Vec<i64>,
+        /// Refuse it whole where one of them is not there.
+        all: bool,
+        what: LetterWrite,
+    },
+    Redriven(RedriveCommit),
+    Sweep {
+        bounds: Bounds,
+        now: Timestamp,
+    },
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum LetterWrite {
+    /// To be delivered again, since then.
+    Mark(Timestamp),
+    Drop,
+}
+
+/// What a write came to, once it is durable.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// Rows that were meant and have changed.
+    pub(crate) count: u64,
+    pub(crate) swept: Option<Swept>,
+    mails: Mails,
+}
+
+impl From<Mails> for Answer {
+    fn from(mails: Mails) -> Self {
+        Self { mails, ..Self::default() }
+    }
 }
 
 /// Mails that were new to the outbox, by mailer.
@@ -50,6 +93,7 @@ pub(crate) struct Ledger {
     connection: Connection,
     counters: Cache<CounterId, Decimal>,
     checkpoints: Cache<Place, Checkpoint>,
+    versions: Versions,
     /// Mails that the transaction under way has put into the outbox.
     mails: Mails,
     /// The latest time that a write has named; none yet: nothing to purge by.
@@ -58,8 +102,10 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    pub(crate) fn new(connection: Connection) -> Self {
-        Self { connection, counters: Cache::new(), checkpoints: Cache::new(), mails: Mails::new(), now: None, purged: None }
+    pub(crate) fn new(connection: Connection) -> rusqlite::Result<Self> {
+        let versions = Versions::load(&connection)?;
+        let (counters, checkpoints) = (Cache::new(), Cache::new());
+        Ok(Self { connection, counters, checkpoints, versions, mails: Mails::new(), now: None, purged: None })
     }
 
     /// Runs `body` in a transaction and commits it. Returns the mails accepted. On an error nothing has happened.
@@ -70,6 +116,7 @@ impl Ledger {
             Ok(()) => {
                 self.counters.settle();
                 self.checkpoints.settle();
+                self.versions.settle();
                 Ok(std::mem::take(&mut self.mails))
             }
             Err(error) => {
@@ -79,33 +126,40 @@ impl Ledger {
         }
     }
 
-    /// Only within `transaction`. `Refused`: this write alone was undone; `Sqlite`: the transaction cannot go on.
-    pub(crate) fn apply(&mut self, write: Write) -> Result<(), WriteError> {
+    /// Only within `transaction`. `Sqlite`: the transaction cannot go on; on any other error this write alone was undone.
+    pub(crate) fn apply(&mut self, write: Write) -> Result<Answer, WriteError> {
         self.execute("SAVEPOINT one")?;
         let applied = match write {
-            Write::Commit(commit) => self.commit(commit),
-            Write::Pin(pins) => self.pin(pins),
-            Write::Settle { message_id, outcome } => self.settle(&message_id, &outcome),
-            Write::Requeue { message_ids, now } => self.requeue(&message_ids, now),
+            Write::Commit(commit) => self.commit(commit).map(Answer::from),
+            Write::Pin(pins) => self.pin(pins).map(Answer::from),
+            Write::Settle { message_id, outcome } => self.settle(&message_id, &outcome).map(Answer::from),
+            Write::Requeue { message_ids, now } => self.requeue(&message_ids, now).map(Answer::from),
+            Write::Letters { ids, all, what } => self.letters(&ids, all, what),
+            Write::Redriven(commit) => self.redriven(commit).map(Answer::from),
+            Write::Sweep { bounds, now } => self.sweep(bounds, now),
+            Write::Pause { trigger, since } => steer::pause(&self.connection, &trigger, since)
+                .map(|()| Answer::from(Mails::new()))
+                .map_err(WriteError::from),
+            Write::Rewind(rewind) => self.rewind(rewind).map(Answer::from),
         };
         match applied.map_err(|error| self.blame(error)) {
-            Ok(mails) => {
+            Ok(mut answer) => {
                 self.execute("RELEASE one")?;
                 self.counters.keep();
                 self.checkpoints.keep();
-                for (mailer, count) in mails {
+                for (mailer, count) in std::mem::take(&mut answer.mails) {
                     *self.mails.entry(mailer).or_default() += count;
                 }
-                Ok(())
+                Ok(answer)
             }
-            Err(WriteError::Refused(reason)) => {
+            Err(WriteError::Sqlite(error)) => Err(WriteError::Sqlite(error)),
+            Err(refused) => {
                 self.execute("ROLLBACK TO one")?;
                 self.execute("RELEASE one")?;
                 self.counters.discard();
                 self.checkpoints.discard();
-                Err(WriteError::Refused(reason))
+                Err(refused)
             }
-            Err(error) => Err(error),
         }
     }
 
@@ -124,17 +178,10 @@ impl Ledger {
     }
 
     fn commit(&mut self, commit: Commit) -> Result<Mails, WriteError> {
-        let Commit { trigger, stream, shard, checkpoint, mutations, dead_letters, gaps, now } = commit;
+        let Commit { trigger, stream, shard, checkpoint, mutations, dead_letters, gaps, seen, now } = commit;
         self.saw(now);
-        let (deltas, mails) = self.mutate(&trigger, mutations, now)?;
-        for (counter, delta) in deltas {
-            let id = (trigger.clone(), counter);
-            let sum = match self.counters.get(&id) {
-                Some(value) => counter::sum(&id, value, &delta)?,
-                None => counter::sum(&id, &counter::load(&self.connection, &id)?, &delta)?,
-            };
-            self.counters.stage(id, sum);
-        }
+        self.validate(&trigger, &seen)?;
+        let mails = self.mutate(&trigger, mutations, now)?;
         let place = Place { trigger, stream, shard };
         for letter in &dead_letters {
             dead_letter::insert(&self.connection, &place, letter, now)?;
@@ -160,6 +207,7 @@ impl Ledger {
             self.saw(now);
             let Repin { pin, finished, gap, .. } = repin;
             pin::save(&self.connection, &trigger, &pin)?;
+            steer::set_start(&self.connection, &trigger, None)?;
             if let Some((stream, gap)) = &gap {
                 gap::insert(&self.connection, (&trigger, stream), gap, now)?;
             }
@@ -178,6 +226,39 @@ impl Ledger {
         Ok(Mails::new())
     }
 
+    /// Checkpoints go back here, and nowhere else.
+    fn rewind(&mut self, rewind: Rewind) -> Result<Mails, WriteError> {
+        let Rewind { trigger, table, to, reset_state, now } = rewind;
+        self.saw(now);
+        match to {
+            To::Start(since) => {
+                pin::remove(&self.connection, &trigger)?;
+                let gone = checkpoint::leave_table(&self.connection, &trigger, &table)?;
+                self.forget(gone);
+                steer::set_start(&self.connection, &trigger, Some(since))?;
+            }
+            To::Shard { pin, shard, checkpoint, forget } => {
+                pin::save(&self.connection, &trigger, &pin)?;
+                steer::set_start(&self.connection, &trigger, None)?;
+                let place = |shard| Place { trigger: trigger.clone(), stream: pin.stream.clone(), shard };
+                let gone: Vec<Place> = forget.into_iter().map(place).collect();
+                gone.iter().try_for_each(|place| checkpoint::leave_shard(&self.connection, place))?;
+                self.forget(gone);
+                let place = place(shard);
+                checkpoint::leave_shard(&self.connection, &place)?;
+                let saved = checkpoint::save(&self.connection, &place, (&Checkpoint::default(), checkpoint), now)?;
+                self.checkpoints.stage(place, saved);
+            }
+        }
+        if reset_state {
+            state::clear(&self.connection, &trigger)?;
+            counter::clear(&self.connection, &trigger)?;
+            // Last: nothing can fail any more.
+            self.counters.remove(|(of, _)| *of == trigger);
+        }
+        Ok(Mails::new())
+    }
+
     /// The disk has no rows of these places any more.
     fn forget(&mut self, gone: Vec<Place>) {
         for place in gone {
@@ -187,20 +268,25 @@ impl Ledger {
         }
     }
 
-    /// Writes state and mail in their order, and sums up the counters: they commute. Returns the sums and the mails that are new.
-    fn mutate(
-        &self,
-        trigger: &TriggerName,
-        mutations: Vec<Mutation>,
-        now: Timestamp,
-    ) -> rusqlite::Result<(HashMap<CounterKey, Decimal>, Mails)> {
+    /// What was seen must still stand, with all that this transaction has written before.
+    fn validate(&self, trigger: &TriggerName, seen: &[Seen]) -> Result<(), WriteError> {
+        if seen.is_empty() {
+            return Ok(());
+        }
+        let keys = state::conflicts(&self.connection, trigger, seen)?;
+        if keys.is_empty() { Ok(()) } else { Err(WriteError::Conflict { trigger: trigger.clone(), keys }) }
+    }
+
+    /// Writes state and mail in their order, and the sums of counters: they commute. Returns the mails that are new.
+    fn mutate(&mut self, trigger: &TriggerName, mutations: Vec<Mutation>, now: Timestamp) -> Result<Mails, WriteError> {
         let mut deltas: HashMap<CounterKey, Decimal> = HashMap::new();
         let mut mails = Mails::new();
         for mutation in mutations {
             match mutation {
                 Mutation::AddCounter { counter, delta } => *deltas.entry(counter).or_default() += &delta,
                 Mutation::SetState { key, value, expires_ms } => {
-                    state::set(&self.connection, trigger, &state::Entry { key: &key, value: &value, expires_ms })?;
+                    let entry = state::Entry { key: &key, value: &value, expires_ms, version: self.versions.give() };
+                    state::set(&self.connection, trigger, &entry)?;
                 }
                 Mutation::DeleteState { key } => state::delete(&self.connection, trigger, &key)?,
                 Mutation::SendMail(mail) => {
@@ -210,7 +296,60 @@ impl Ledger {
                 }
             }
         }
-        Ok((deltas, mails))
+        for (counter, delta) in deltas {
+            let id = (trigger.clone(), counter);
+            let sum = match self.counters.get(&id) {
+                Some(value) => counter::sum(&id, value, &delta)?,
+                None => counter::sum(&id, &counter::load(&self.connection, &id)?, &delta)?,
+            };
+            self.counters.stage(id, sum);
+        }
+        Ok(mails)
+    }
+
+    fn letters(&mut self, ids: &[i64], all: bool, what: LetterWrite) -> Result<Answer, WriteError> {
+        if all {
+            let unknown = dead_letter::unknown(&self.connection, ids)?;
+            if !unknown.is_empty() {
+                return Err(WriteError::Unknown(unknown));
+            }
+        }
+        let mut count = 0;
+        for id in ids {
+            count += u64::from(match what {
+                LetterWrite::Mark(now) => dead_letter::mark(&self.connection, *id, now)?,
+                LetterWrite::Drop => dead_letter::remove(&self.connection, *id)?,
+            });
+        }
+        Ok(Answer { count, ..Answer::default() })
+    }
+
+    fn redriven(&mut self, commit: RedriveCommit) -> Result<Mails, WriteError> {
+        let RedriveCommit { trigger, done, failed, mutations, seen, now } = commit;
+        self.saw(now);
+        let all = done.iter().copied().chain(failed.iter().map(|(id, _)| *id));
+        let gone = dead_letter::unmarked(&self.connection, &trigger, all)?;
+        if !gone.is_empty() {
+            return Err(WriteError::Unknown(gone));
+        }
+        self.validate(&trigger, &seen)?;
+        let mails = self.mutate(&trigger, mutations, now)?;
+        for id in done {
+            dead_letter::remove(&self.connection, id)?;
+        }
+        for (id, letter) in &failed {
+            dead_letter::failed_again(&self.connection, *id, letter)?;
+        }
+        Ok(mails)
+    }
+
+    fn sweep(&mut self, bounds: Bounds, now: Timestamp) -> Result<Answer, WriteError> {
+        self.saw(now);
+        let dropped = dead_letter::drop_beyond(&self.connection, bounds, now, PURGE_ROWS_MAX)?;
+        let more = dropped.values().sum::<u64>() >= PURGE_ROWS_MAX as u64;
+        let dropped = dropped.into_iter().map(|((trigger, cause), letters)| (trigger, cause, letters)).collect();
+        let swept = Swept { kept: dead_letter::kept(&self.connection)?, dropped, more };
+        Ok(Answer { swept: Some(swept), ..Answer::default() })
     }
 
     fn settle(&mut self, message_id: &str, outcome: &MailOutcome) -> Result<Mails, WriteError> {
@@ -271,6 +410,7 @@ impl Ledger {
         for (id, value) in self.counters.pending() {
             counter::save(&self.connection, id, value)?;
         }
+        self.versions.save(&self.connection)?;
         self.execute("COMMIT")
     }
 

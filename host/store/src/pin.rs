@@ -11,6 +11,7 @@ use tripline_core::time::Timestamp;
 
 use crate::checkpoint;
 use crate::sql::{from_sql, to_sql};
+use crate::steer;
 
 pub(crate) const CREATE: &str = "
 CREATE TABLE pins (
@@ -33,6 +34,11 @@ pub(crate) fn save(connection: &Connection, trigger: &TriggerName, pin: &Pin) ->
     Ok(())
 }
 
+/// False: it had none.
+pub(crate) fn remove(connection: &Connection, trigger: &TriggerName) -> rusqlite::Result<bool> {
+    Ok(connection.prepare_cached("DELETE FROM pins WHERE trigger_name = ?1")?.execute([trigger.as_str()])? > 0)
+}
+
 fn load(connection: &Connection, trigger: &TriggerName) -> rusqlite::Result<Option<Pin>> {
     let mut find = connection.prepare_cached("SELECT stream_arn, since_ms, over, complete_until_ms FROM pins WHERE trigger_name = ?1")?;
     let found = find.query_row([trigger.as_str()], |row| {
@@ -46,7 +52,8 @@ fn load(connection: &Connection, trigger: &TriggerName) -> rusqlite::Result<Opti
 pub(crate) fn ways(connection: &Connection, triggers: &[TriggerName]) -> rusqlite::Result<Vec<StoredWay>> {
     let snapshot = connection.unchecked_transaction()?;
     let way = |trigger: &TriggerName| {
-        Ok(StoredWay { trigger: trigger.clone(), pin: load(&snapshot, trigger)?, checkpoints: checkpoint::of_trigger(&snapshot, trigger)? })
+        let (pin, start) = (load(&snapshot, trigger)?, steer::start(&snapshot, trigger)?);
+        Ok(StoredWay { trigger: trigger.clone(), pin, start, checkpoints: checkpoint::of_trigger(&snapshot, trigger)? })
     };
     triggers.iter().map(way).collect()
 }

@@ -5,8 +5,9 @@
 use std::path::Path;
 
 use rusqlite::Connection;
+use tripline_core::letter::{Kept, Letter};
 use tripline_core::name::{StreamArn, TriggerName};
-use tripline_core::port::{Backlog, CounterValue, QueuedMail, StoreError, StoredWay};
+use tripline_core::port::{Backlog, CounterValue, QueuedMail, StateEntry, StoreError, StoredWay};
 use tripline_core::time::Timestamp;
 
 use crate::checkpoint::{self, CheckpointRow};
@@ -19,6 +20,7 @@ use crate::pin;
 use crate::schema;
 use crate::sql::store_error;
 use crate::state::{self, StateRow};
+use crate::steer::{self, TriggerCounts};
 
 #[derive(Debug)]
 pub struct SqliteReader {
@@ -44,6 +46,18 @@ impl SqliteReader {
     /// The oldest first, of one trigger or of all.
     pub fn dead_letters(&self, trigger: Option<&TriggerName>, rows_max: usize) -> Result<Vec<DeadLetterRow>, StoreError> {
         self.read(|connection| dead_letter::list(connection, trigger, rows_max))
+    }
+
+    pub(crate) fn matching(&self, trigger: Option<&TriggerName>, pattern: Option<&str>) -> Result<Vec<i64>, StoreError> {
+        self.read(|connection| dead_letter::matching(connection, trigger, pattern))
+    }
+
+    pub(crate) fn marked(&self, trigger: &TriggerName, rows_max: usize, bytes_max: usize) -> Result<Vec<Letter>, StoreError> {
+        self.read(|connection| dead_letter::marked(connection, trigger, rows_max, bytes_max))
+    }
+
+    pub(crate) fn kept(&self) -> Result<Kept, StoreError> {
+        self.read(dead_letter::kept)
     }
 
     pub fn dead_letter(&self, id: i64) -> Result<Option<DeadLetterRow>, StoreError> {
@@ -88,11 +102,36 @@ impl SqliteReader {
         self.read(|connection| gap::list_of_table(connection, stream, rows_max))
     }
 
-    pub(crate) fn ways(&self, triggers: &[TriggerName]) -> Result<Vec<StoredWay>, StoreError> {
+    /// The oldest first of those after `after`, of one trigger or of all; `pattern` as `LetterChoice::Matching` has it.
+    pub fn dead_letters_page(
+        &self,
+        chosen: (Option<&TriggerName>, Option<&str>),
+        after: Option<i64>,
+        rows_max: usize,
+    ) -> Result<Vec<DeadLetterRow>, StoreError> {
+        self.read(|connection| dead_letter::page(connection, chosen, after, rows_max))
+    }
+
+    /// In the order of keys: of this trigger, with this prefix, after `after`; expired ones too, until they are removed.
+    pub fn state_page(&self, chosen: (&TriggerName, &str), after: Option<&str>, rows_max: usize) -> Result<Vec<StateRow>, StoreError> {
+        self.read(|connection| state::page(connection, chosen, after, rows_max))
+    }
+
+    /// How much there is of each trigger.
+    pub fn trigger_counts(&self) -> Result<TriggerCounts, StoreError> {
+        self.read(steer::counts)
+    }
+
+    /// Triggers that an operator pauses, and since when.
+    pub fn paused(&self) -> Result<Vec<(TriggerName, Timestamp)>, StoreError> {
+        self.read(steer::paused)
+    }
+
+    pub fn ways(&self, triggers: &[TriggerName]) -> Result<Vec<StoredWay>, StoreError> {
         self.read(|connection| pin::ways(connection, triggers))
     }
 
-    pub(crate) fn get(&self, trigger: &TriggerName, keys: &[Box<str>], now: Timestamp) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+    pub(crate) fn get(&self, trigger: &TriggerName, keys: &[Box<str>], now: Timestamp) -> Result<Vec<Option<StateEntry>>, StoreError> {
         self.read(|connection| state::get(connection, trigger, keys, now))
     }
 

@@ -9,12 +9,13 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use crate::directory::database_file;
 use crate::error::OpenError;
-use crate::{checkpoint, counter, dead_letter, gap, outbox, pin, state};
+use crate::{checkpoint, counter, dead_letter, gap, outbox, pin, state, steer};
 
 /// Each entry takes a file from the version of its index to the next.
 const MIGRATIONS: &[&[&str]] = &[
     &[checkpoint::CREATE, counter::CREATE, state::CREATE, outbox::CREATE, dead_letter::CREATE],
     &[checkpoint::COMPLETE_UNTIL, pin::CREATE, gap::CREATE],
+    &[state::VERSION, dead_letter::REDRIVE, steer::CREATE],
 ];
 
 const KNOWN: u32 = MIGRATIONS.len() as u32;

@@ -1,6 +1,7 @@
 //! Small change between SQLite and Rust: times, and what an error means for who waits.
 
 use rusqlite::ErrorCode;
+use tripline_core::name::TriggerName;
 use tripline_core::port::StoreError;
 
 /// SQLite's integers are signed: a time beyond them is as good as for ever.
@@ -40,6 +41,10 @@ pub(crate) fn store_error(error: &rusqlite::Error) -> StoreError {
 pub(crate) enum WriteError {
     /// Its own fault: others in the same transaction go on.
     Refused(String),
+    /// Nobody's fault: the trigger's state is not as it was seen. As above.
+    Conflict { trigger: TriggerName, keys: Vec<Box<str>> },
+    /// These dead letters are not there, or not as they were. As above.
+    Unknown(Vec<i64>),
     /// SQLite failed: nothing in this transaction can be kept.
     Sqlite(rusqlite::Error),
 }

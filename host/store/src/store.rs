@@ -7,19 +7,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{mpsc, oneshot, watch};
 use tripline_core::name::TriggerName;
 use tripline_core::port::{
-    Backlog, BoxFuture, Commit, CounterSource, CounterValue, MailOutcome, Outbox, PinCommit, QueuedMail, StateReader, Store, StoreError,
-    StoredWay,
+    Backlog, BoxFuture, Commit, CommitError, CounterSource, CounterValue, MailOutcome, Outbox, PinCommit, QueuedMail, StateEntry,
+    StateReader, Store, StoreError, StoredWay,
 };
+use tripline_core::rewind::Rewind;
 use tripline_core::signal::Signals;
 use tripline_core::time::Timestamp;
 
 use crate::directory;
 use crate::error::OpenError;
-use crate::ledger::{Ledger, Write};
+use crate::ledger::{Answer, Ledger, Write};
 use crate::reader::SqliteReader;
 use crate::schema;
 use crate::thread::StoreThreads;
-use crate::writer::{QUEUE_MAX, Request, Writer};
+use crate::writer::{QUEUE_MAX, Refusal, Request, Writer};
 
 /// State is read in the midst of plugin calls: one slow listing must not stop them.
 const READERS: usize = 2;
@@ -30,6 +31,7 @@ pub struct SqliteStore {
     writer: mpsc::Sender<Request>,
     readers: Arc<Readers>,
     mails: watch::Receiver<u64>,
+    marks: watch::Receiver<u64>,
 }
 
 type Read = Box<dyn FnOnce(&SqliteReader) + Send>;
@@ -45,6 +47,7 @@ impl SqliteStore {
     pub fn open(data_dir: &Path, signals: Arc<dyn Signals>) -> Result<(Self, StoreThreads), OpenError> {
         let lock = directory::acquire(data_dir)?;
         let ledger = Ledger::new(schema::open_writer(data_dir)?);
+        let ledger = ledger.map_err(|error| OpenError::from_sqlite(&directory::database_file(data_dir), &error))?;
         let fault = |error: std::io::Error| OpenError::Io { path: data_dir.to_owned(), reason: format!("cannot start a thread: {error}") };
         let mut threads = StoreThreads::new();
 
@@ -63,15 +66,21 @@ impl SqliteStore {
 
         let (writer, requests) = mpsc::channel(QUEUE_MAX);
         let (accepted, mails) = watch::channel(0);
-        let service = Writer { ledger, requests, signals, mails: accepted, failing: false, _lock: lock };
+        let (marked, marks) = watch::channel(0);
+        let service = Writer { ledger, requests, signals, mails: accepted, marks: marked, failing: false, _lock: lock };
         threads.start("store", move || service.run()).map_err(fault)?;
         let readers = Arc::new(Readers { threads: readers, turn: AtomicUsize::new(0) });
-        Ok((Self { writer, readers, mails }, threads))
+        Ok((Self { writer, readers, mails, marks }, threads))
     }
 
     /// Changes whenever a commit has put mail into the outbox. Counts the mails since the store was opened.
     pub fn mail_accepted(&self) -> watch::Receiver<u64> {
         self.mails.clone()
+    }
+
+    /// Changes whenever dead letters were marked to be delivered again.
+    pub fn letters_marked(&self) -> watch::Receiver<u64> {
+        self.marks.clone()
     }
 
     /// Runs `read` on a reader's thread: lists of dead letters, mails and the like for an API.
@@ -92,13 +101,37 @@ impl SqliteStore {
 
     /// Mails that were given up on are tried again: all of these, or none where one of them has not failed.
     pub async fn retry_mails(&self, message_ids: Vec<Box<str>>, now: Timestamp) -> Result<(), StoreError> {
-        self.write(Write::Requeue { message_ids, now }).await
+        Ok(self.write(Write::Requeue { message_ids, now }).await.map(drop)?)
     }
 
-    async fn write(&self, write: Write) -> Result<(), StoreError> {
+    /// `since`: none where the trigger goes on.
+    pub async fn pause(&self, trigger: TriggerName, since: Option<Timestamp>) -> Result<(), StoreError> {
+        Ok(self.write(Write::Pause { trigger, since }).await.map(drop)?)
+    }
+
+    pub(crate) async fn write(&self, write: Write) -> Result<Answer, Refusal> {
         let (reply, answer) = oneshot::channel();
-        self.writer.send(Request { write, reply }).await.map_err(|_| ended())?;
-        answer.await.map_err(|_| ended())?
+        self.writer.send(Request { write, reply }).await.map_err(|_| Refusal::Failed(ended()))?;
+        answer.await.map_err(|_| Refusal::Failed(ended()))?
+    }
+}
+
+impl From<Refusal> for StoreError {
+    /// Of what can be refused for no other reason.
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Failed(error) => error,
+            other => Self(format!("{other:?}")),
+        }
+    }
+}
+
+impl From<Refusal> for CommitError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Conflict(keys) => Self::Conflict(keys),
+            other => Self::Failed(other.into()),
+        }
     }
 }
 
@@ -114,11 +147,15 @@ impl Store for SqliteStore {
     }
 
     fn pin(&self, pins: Vec<PinCommit>) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(self.write(Write::Pin(pins)))
+        Box::pin(async move { Ok(self.write(Write::Pin(pins)).await.map(drop)?) })
     }
 
-    fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(self.write(Write::Commit(commit)))
+    fn rewind(&self, rewind: Rewind) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async { Ok(self.write(Write::Rewind(rewind)).await.map(drop)?) })
+    }
+
+    fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<(), CommitError>> {
+        Box::pin(async move { Ok(self.write(Write::Commit(commit)).await.map(drop)?) })
     }
 }
 
@@ -128,7 +165,7 @@ impl StateReader for SqliteStore {
         trigger: &'a TriggerName,
         keys: Vec<Box<str>>,
         now: Timestamp,
-    ) -> BoxFuture<'a, Result<Vec<Option<Vec<u8>>>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Vec<Option<StateEntry>>, StoreError>> {
         let trigger = trigger.clone();
         Box::pin(self.read(move |reader| reader.get(&trigger, &keys, now)))
     }
@@ -141,7 +178,7 @@ impl Outbox for SqliteStore {
     }
 
     fn settle(&self, message_id: Box<str>, outcome: MailOutcome) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(self.write(Write::Settle { message_id, outcome }))
+        Box::pin(async move { Ok(self.write(Write::Settle { message_id, outcome }).await.map(drop)?) })
     }
 
     fn pending(&self, mailer: &str) -> BoxFuture<'_, Result<Backlog, StoreError>> {

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tripline_core::name::TriggerName;
 use tripline_core::port::StoreError;
 use tripline_core::signal::{Signal, Signals};
 
 use crate::directory::DirectoryLock;
-use crate::ledger::{Ledger, Write};
+use crate::ledger::{Answer, Ledger, LetterWrite, Write};
 use crate::sql::{WriteError, store_error};
 
 /// Requests that may wait; beyond it senders do.
@@ -22,7 +23,17 @@ const GROUP_MUTATIONS_MAX: usize = 100_000;
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) write: Write,
-    pub(crate) reply: oneshot::Sender<Result<(), StoreError>>,
+    pub(crate) reply: Reply,
+}
+
+type Reply = oneshot::Sender<Result<Answer, Refusal>>;
+
+/// Why a write was not made. It left no trace.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    Conflict(Vec<Box<str>>),
+    Unknown(Vec<i64>),
+    Failed(StoreError),
 }
 
 #[derive(Debug)]
@@ -32,6 +43,8 @@ pub(crate) struct Writer {
     pub(crate) signals: Arc<dyn Signals>,
     /// Counts the mails accepted.
     pub(crate) mails: watch::Sender<u64>,
+    /// Counts the times that dead letters were marked.
+    pub(crate) marks: watch::Sender<u64>,
     /// The last transaction failed.
     pub(crate) failing: bool,
     pub(crate) _lock: DirectoryLock,
@@ -40,10 +53,14 @@ pub(crate) struct Writer {
 /// What a transaction under way owes.
 #[derive(Default)]
 struct Group {
-    replies: Vec<oneshot::Sender<Result<(), StoreError>>>,
+    replies: Vec<(Reply, Answer)>,
     commits: usize,
     requests: usize,
     mutations: usize,
+    /// Dead letters are to be delivered again.
+    marked: bool,
+    /// Commits of these triggers were refused, each alone, since the state was not as they had seen it.
+    conflicts: Vec<(TriggerName, Vec<Box<str>>)>,
     /// Why commits of this group were refused, each alone.
     refused: Vec<String>,
 }
@@ -88,6 +105,9 @@ impl Writer {
         for reason in group.refused.drain(..) {
             self.signals.emit(Signal::CommitFailed { reason: &reason });
         }
+        for (trigger, keys) in &group.conflicts {
+            self.signals.emit(Signal::Conflict { trigger, keys });
+        }
         match result {
             Ok(mails) => {
                 // After a failure, whatever is written says that the store works again.
@@ -99,9 +119,12 @@ impl Writer {
                     self.signals.emit(Signal::MailAccepted { mailer, mails: *mails });
                     self.mails.send_modify(|count| *count += *mails as u64);
                 }
-                for reply in group.replies {
+                if group.marked {
+                    self.marks.send_modify(|count| *count += 1);
+                }
+                for (reply, answer) in group.replies {
                     // Who no longer waits has no use for the answer.
-                    let _ = reply.send(Ok(()));
+                    let _ = reply.send(Ok(answer));
                 }
                 true
             }
@@ -119,8 +142,9 @@ impl Writer {
         let waiting = unapplied.into_iter().chain(std::iter::from_fn(|| self.requests.try_recv().ok()));
         // All of them before the first hears of it: what comes after that is another try.
         let waiting: Vec<_> = waiting.take(QUEUE_MAX).map(|request| request.reply).collect();
-        for reply in group.replies.into_iter().chain(waiting) {
-            let _ = reply.send(Err(StoreError(reason.to_owned())));
+        let group = group.replies.into_iter().map(|(reply, _)| reply);
+        for reply in group.chain(waiting) {
+            let _ = reply.send(Err(Refusal::Failed(StoreError(reason.to_owned()))));
         }
     }
 }
@@ -137,22 +161,37 @@ fn apply(ledger: &mut Ledger, request: Request, group: &mut Group) -> rusqlite::
             group.mutations += pins.iter().map(|pin| 1 + pin.repin.finished.len()).sum::<usize>();
             0
         }
-        Write::Settle { .. } | Write::Requeue { .. } => 0,
-    };
-    match ledger.apply(write) {
-        Ok(()) => {
-            group.commits += commits;
-            group.replies.push(reply);
-            Ok(())
+        Write::Letters { ids, what, .. } => {
+            group.mutations += ids.len();
+            group.marked |= matches!(what, LetterWrite::Mark(_));
+            0
         }
-        Err(WriteError::Refused(reason)) => {
-            let _ = reply.send(Err(StoreError(reason.clone())));
-            group.refused.push(reason);
-            Ok(())
+        Write::Redriven(commit) => {
+            group.mutations += commit.mutations.len() + commit.done.len() + commit.failed.len();
+            1
+        }
+        Write::Pause { .. } | Write::Rewind(_) | Write::Settle { .. } | Write::Requeue { .. } | Write::Sweep { .. } => 0,
+    };
+    let refusal = match ledger.apply(write) {
+        Ok(answer) => {
+            group.commits += commits;
+            group.replies.push((reply, answer));
+            return Ok(());
         }
         Err(WriteError::Sqlite(error)) => {
-            group.replies.push(reply);
-            Err(error)
+            group.replies.push((reply, Answer::default()));
+            return Err(error);
         }
-    }
+        Err(WriteError::Refused(reason)) => {
+            group.refused.push(reason.clone());
+            Refusal::Failed(StoreError(reason))
+        }
+        Err(WriteError::Conflict { trigger, keys }) => {
+            group.conflicts.push((trigger, keys.clone()));
+            Refusal::Conflict(keys)
+        }
+        Err(WriteError::Unknown(ids)) => Refusal::Unknown(ids),
+    };
+    let _ = reply.send(Err(refusal));
+    Ok(())
 }

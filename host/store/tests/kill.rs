@@ -1,4 +1,5 @@
-//! `kill -9` while commits are under way: what was acknowledged is there, and counter and checkpoint agree.
+//! `kill -9` while commits are under way: what was acknowledged is there, and counter and checkpoint agree; so do dead letters and what their redrives
+//! have counted.
 //!
 //! This program starts itself as the host that is killed: three triggers commit without end and print what was acknowledged.
 
@@ -14,9 +15,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use common::{add, commit, heard, mail};
-use tripline_core::effect::Mutation;
+use tripline_core::effect::{DeadLetter, Mutation};
+use tripline_core::letter::{LetterChoice, Letters, RedriveCommit};
 use tripline_core::name::TriggerName;
 use tripline_core::port::{Commit, Store};
+use tripline_core::time::Timestamp;
 use tripline_store::{SqliteReader, SqliteStore};
 
 const TRIGGERS: u64 = 3;
@@ -46,13 +49,52 @@ async fn work(dir: &Path) {
             loop {
                 mark += 1;
                 let mutations = vec![add("n", &[], "0.1"), Mutation::SendMail(mail("m", &format!("{trigger}-{mark}@x")))];
-                store.commit(Commit { mutations, ..commit(&trigger, mark) }).await.unwrap();
+                let dead_letters = vec![letter(mark)];
+                store.commit(Commit { mutations, dead_letters, ..commit(&trigger, mark) }).await.unwrap();
                 println!("{trigger} {mark}");
+                if mark.is_multiple_of(3) {
+                    redrive(&store, &trigger).await;
+                }
             }
         }
     });
     let never: Vec<()> = futures_util::future::join_all(loops).await;
     unreachable!("{never:?}");
+}
+
+/// Takes all letters of the trigger, in two commits at most; each is counted as it leaves.
+async fn redrive(store: &SqliteStore, trigger: &str) {
+    let now = Timestamp::from_ms(1);
+    store
+        .mark(LetterChoice::Matching { trigger: Some(trigger.into()), pattern: None }, now)
+        .await
+        .unwrap();
+    let letters = store.marked(&trigger.into(), 100, usize::MAX).await.unwrap();
+    for letters in letters.chunks(2) {
+        let commit = RedriveCommit {
+            trigger: trigger.into(),
+            done: letters.iter().map(|letter| letter.id).collect(),
+            failed: vec![],
+            mutations: letters.iter().map(|_| add("again", &[], "1")).collect(),
+            seen: vec![],
+            now,
+        };
+        store.redriven(commit).await.unwrap();
+    }
+}
+
+fn letter(mark: u64) -> DeadLetter {
+    DeadLetter {
+        event_id: mark.to_string().into(),
+        sequence_number: mark.to_string().into(),
+        record_json: "{}".into(),
+        reason: "no".into(),
+        backtrace: None,
+        attempts: 1,
+        plugin_version: "v".into(),
+        first_attempt_ms: 1,
+        last_attempt_ms: 1,
+    }
 }
 
 fn supervise() {
@@ -97,9 +139,17 @@ fn check(dir: &Path, acknowledged: &BTreeMap<String, u64>) {
     for (trigger, mark) in acknowledged {
         assert!(marks[trigger] >= *mark, "{trigger}: acknowledged {mark}, stored {}", marks[trigger]);
     }
-    let counters: BTreeMap<_, _> = reader.counters().unwrap().into_iter().map(|row| (row.trigger, row.value)).collect();
+    let counters = |name: &str| -> BTreeMap<_, _> {
+        let rows = reader.counters().unwrap().into_iter().filter(|row| row.name == name);
+        rows.map(|row| (row.trigger, row.value)).collect()
+    };
+    let (counters, again) = (counters("n"), counters("again"));
+    let letters = reader.dead_letters(None, usize::MAX).unwrap();
     let mails = reader.mails(usize::MAX).unwrap();
     for (trigger, mark) in &marks {
+        let left = letters.iter().filter(|letter| letter.trigger == *trigger).count() as u64;
+        let again: u64 = again.get(trigger).map_or(0, |again| again.parse().unwrap());
+        assert_eq!(left + again, *mark, "{trigger}: {left} dead letters left, {again} delivered again");
         let tenths = format!("{}.{}", mark / 10, mark % 10);
         assert_eq!(counters[trigger], tenths.trim_end_matches(".0"), "{trigger} at {mark}");
         assert_eq!(mails.iter().filter(|mail| mail.trigger == *trigger).count() as u64, *mark, "{trigger}");

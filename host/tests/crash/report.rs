@@ -24,6 +24,8 @@ pub(crate) struct Report {
     pub(crate) counter_differences: usize,
     pub(crate) dead_letters_expected: usize,
     pub(crate) dead_letters: usize,
+    /// How often a dead letter was marked to be delivered again.
+    pub(crate) redriven: u64,
     pub(crate) mails_expected: usize,
     pub(crate) mails_arrived: usize,
     /// Of those, how many copies were too many; each of them has its kill, or there is a fault.
@@ -54,7 +56,7 @@ impl fmt::Display for Report {
         )?;
         writeln!(f, "replica:      {} differences", self.replica_differences)?;
         writeln!(f, "counters:     {} differences", self.counter_differences)?;
-        writeln!(f, "dead letters: {} of {}", self.dead_letters, self.dead_letters_expected)?;
+        writeln!(f, "dead letters: {} of {}; {} times delivered again", self.dead_letters, self.dead_letters_expected, self.redriven)?;
         let again = self.mails_again.len();
         writeln!(
             f,

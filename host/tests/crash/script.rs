@@ -27,6 +27,8 @@ pub(crate) struct Round {
     /// So long after it runs.
     pub(crate) swap: Option<(Duration, Swap)>,
     pub(crate) end: End,
+    /// Once the host is gone, dead letters of `picky` are marked: the next one delivers them again.
+    pub(crate) redrive: bool,
 }
 
 /// What becomes of a plugin's file.
@@ -154,6 +156,7 @@ impl Iterator for Script {
         let (lives, end) = (self.ms(lives), self.end(changes, last_burst));
         // It may not live to see one.
         let swap = swap.filter(|_| !matches!(end, End::KillStarting { .. }));
-        Some(Round { bursts, last_burst, start_at, lives, swap, end })
+        let redrive = self.0.bool();
+        Some(Round { bursts, last_burst, start_at, lives, swap, end, redrive })
     }
 }

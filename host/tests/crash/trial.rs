@@ -5,11 +5,15 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitStatus;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinSet, block_in_place};
 use tripline::workload::{Tables, Traffic};
+use tripline_core::letter::{LetterChoice, Letters};
+use tripline_core::signal::Silence;
+use tripline_store::SqliteStore;
 
 use crate::harness::{Host, PATIENCE, Place, tripline};
 use crate::history::{History, shown};
@@ -21,6 +25,8 @@ use crate::script::{End, Round, Script, Swap};
 
 /// One person and one order of so many is flawed.
 const FLAWED_ONE_IN: u32 = 8;
+/// Dead letters that are marked at once.
+const REDRIVEN_MAX: usize = 40;
 /// How long the mail server takes to its 250: most kills find mail there.
 const ANSWER_MS: (u32, u32) = (0, 15);
 /// There may be no mail to wait for.
@@ -36,6 +42,8 @@ pub(crate) struct Trial {
     /// Versions of the plugin so far.
     versions: u32,
     began: Instant,
+    /// Event IDs of `picky`'s dead letters that were ever marked to be delivered again.
+    marked: BTreeSet<String>,
     report: Report,
 }
 
@@ -69,12 +77,12 @@ impl Trial {
         let mut config = std::fs::read_to_string(place.config_file()).unwrap();
         config += &format!(
             "\n[triggers.picky]\nstream = \"orders\"\nplugin = \"picky.wasm\"\nview = \"new-image\"\ngrants = {{ counters = true }}\n\
-             retry = {{ attempts_max = {PICKY_ATTEMPTS}, backoff = \"10ms..50ms\" }}\nsettings = {{ mode = \"picky\" }}\n"
+             retry = {{ attempts_max = {PICKY_ATTEMPTS}, backoff = \"10ms..50ms\" }}\nsettings = {{ mode = \"picky\", heals_after = {PICKY_ATTEMPTS} }}\n"
         );
         std::fs::write(place.config_file(), config).unwrap();
         let traffic = Some(Traffic::new(seed).with_flaws(FLAWED_ONE_IN));
         let report = Report { seed, ..Report::default() };
-        Self { place, mails, history, traffic, versions: 0, began: Instant::now(), report }
+        Self { place, mails, history, traffic, versions: 0, began: Instant::now(), marked: BTreeSet::new(), report }
     }
 
     pub(crate) async fn run(&mut self, rounds: u32, say: &impl Fn(&str)) {
@@ -111,11 +119,12 @@ impl Trial {
         let ended = self.end(host, round, (go_on, &mut written)).await;
         let at_end = *written.borrow();
         let in_flight = self.look(run, &ended).await;
+        let marked = if round.redrive { self.redrive().await } else { String::new() };
         self.traffic = Some(writing.join_next().await.unwrap().unwrap());
         let swap = round.swap.map_or(String::new(), |(_, swap)| format!("; plugin: {swap:?}"));
         let lives = if matches!(round.end, End::KillStarting { .. }) { String::new() } else { format!("lived {:?}, ", round.lives) };
         format!(
-            "started at change {}, {lives}{}; {at_end} of {} changes written{swap}; {in_flight}",
+            "started at change {}, {lives}{}; {at_end} of {} changes written{swap}; {in_flight}{marked}",
             round.start_at,
             round.end,
             round.changes()
@@ -181,6 +190,21 @@ impl Trial {
         }
     }
 
+    /// What an operator does while no host runs.
+    async fn redrive(&mut self) -> String {
+        let Some(committed) = self.place.committed().map(|reader| Committed::read(&reader)) else { return String::new() };
+        // The newest: those that never pass would make each round longer than the one before.
+        let newest: Vec<(i64, String)> = committed.pickys().into_iter().rev().take(REDRIVEN_MAX).collect();
+        let choice = LetterChoice::Ids(newest.iter().map(|(id, _)| *id).collect());
+        self.marked.extend(newest.into_iter().map(|(_, event_id)| event_id));
+        let (store, threads) = SqliteStore::open(&self.place.data_dir(), Arc::new(Silence)).unwrap();
+        let marked = store.mark(choice, tripline::clock::now()).await.unwrap();
+        drop(store);
+        threads.run().await.unwrap();
+        self.report.redriven += marked;
+        format!("; {marked} of them marked")
+    }
+
     /// Holds the directory that the host left behind against the model; says what was under way.
     async fn look(&mut self, run: u32, ended: &Ended) -> String {
         let mut faults: Vec<String> = ended.fault.iter().cloned().collect();
@@ -198,7 +222,12 @@ impl Trial {
             }
             None => "no outbox yet".to_owned(),
         };
-        let committed = self.place.committed().map(|reader| Committed::read(&reader)).unwrap_or_default();
+        let committed = self
+            .place
+            .committed()
+            .map(|reader| Committed::read(&reader))
+            .unwrap_or_default()
+            .with_marked(&self.marked);
         let log = self.history.catch_up().await;
         faults.extend(Expected::so_far(log, &committed).faults(&committed));
         let behind = shown(&committed.behind(log));
@@ -222,13 +251,16 @@ impl Trial {
                 .faults
                 .push(format!("the streams hold {} changes, and {written} were written", self.history.changes()));
         }
-        let expected = Expected::in_the_end(self.history.log());
+        let expected = Expected::in_the_end(self.history.log(), &self.marked);
         let findings = self.place.verify_with(None, expected.dead_letters()).await;
         host.signal("TERM");
         let (status, _) = host.ends_within(PATIENCE).await;
         self.report.faults.extend(Ended::by_itself(status).fault);
         self.mails.end_run(&self.place, false);
-        let committed = Committed::read(&self.place.committed().unwrap());
+        let committed = Committed::read(&self.place.committed().unwrap()).with_marked(&self.marked);
+        if committed.are_marked() {
+            self.report.faults.push("dead letters are still marked in the end".to_owned());
+        }
         self.report.faults.extend(expected.faults(&committed));
         let behind = committed.behind(self.history.log());
         if behind.values().any(|behind| *behind > 0) {

@@ -9,6 +9,7 @@ mod emulators;
 mod faults;
 mod harness;
 mod kill;
+mod letters;
 mod mail;
 #[path = "../../capability/tests/mail_server/mod.rs"]
 mod mail_server;

@@ -16,8 +16,9 @@ use tripline_store::{DeadLetterRow, SqliteReader};
 
 /// Each trigger and the table that it follows.
 pub(crate) const TRIGGERS: [(&str, &str); 4] = [("picky", "orders"), ("replicate", "orders"), ("stats", "orders"), ("welcome", "users")];
-/// What `picky`'s `retry.attempts_max` is.
+/// What `picky`'s `retry.attempts_max` is, and its setting `heals_after`: what is flawed by `retry` passes when it is delivered again as a dead letter.
 pub(crate) const PICKY_ATTEMPTS: u32 = 3;
+const HEALS: &str = "retry";
 const ROWS_MAX: usize = 1_000_000;
 
 /// One change, as the stream holds it.
@@ -71,6 +72,8 @@ pub(crate) struct Committed {
     dead_letters: Vec<DeadLetterRow>,
     /// Message-IDs, whether sent or not.
     mails: BTreeSet<String>,
+    /// Event IDs of `picky`'s dead letters that were ever marked to be delivered again.
+    marked: BTreeSet<String>,
 }
 
 impl Committed {
@@ -91,7 +94,22 @@ impl Committed {
             counters: without_zeros(reader.counters().unwrap().into_iter().map(counter).collect()),
             dead_letters: reader.dead_letters(None, ROWS_MAX).unwrap(),
             mails: reader.mails(ROWS_MAX).unwrap().into_iter().map(|mail| mail.message_id).collect(),
+            marked: BTreeSet::new(),
         }
+    }
+
+    pub(crate) fn with_marked(self, marked: &BTreeSet<String>) -> Self {
+        Self { marked: marked.clone(), ..self }
+    }
+
+    pub(crate) fn are_marked(&self) -> bool {
+        self.dead_letters.iter().any(|letter| letter.redrive_ms.is_some())
+    }
+
+    /// `picky`'s dead letters and the events that they are of.
+    pub(crate) fn pickys(&self) -> BTreeMap<i64, String> {
+        let pickys = self.dead_letters.iter().filter(|letter| letter.trigger == "picky");
+        pickys.map(|letter| (letter.id, letter.event_id.clone())).collect()
     }
 
     fn covers(&self, trigger: &str, record: &Record) -> bool {
@@ -123,27 +141,30 @@ pub(crate) struct Expected<'a> {
 impl<'a> Expected<'a> {
     /// Of what the directory's own checkpoints cover.
     pub(crate) fn so_far(log: &'a Log, committed: &Committed) -> Self {
-        Self::of(log, |trigger, record| committed.covers(trigger, record))
+        let pickys: BTreeSet<String> = committed.pickys().into_values().collect();
+        // What was marked and is not there any more has left with its effect, and else it is missing.
+        let healed = |record: &Record| committed.marked.contains(&record.event_id) && !pickys.contains(&record.event_id);
+        Self::of(log, |trigger, record| committed.covers(trigger, record), healed)
     }
 
-    /// Of everything.
-    pub(crate) fn in_the_end(log: &'a Log) -> Self {
-        Self::of(log, |_, _| true)
+    /// Of everything; `marked` as in `Committed`.
+    pub(crate) fn in_the_end(log: &'a Log, marked: &BTreeSet<String>) -> Self {
+        Self::of(log, |_, _| true, |record| marked.contains(&record.event_id))
     }
 
-    fn of(log: &'a Log, covers: impl Fn(&str, &Record) -> bool) -> Self {
+    fn of(log: &'a Log, covers: impl Fn(&str, &Record) -> bool, healed: impl Fn(&Record) -> bool) -> Self {
         let mut expected = Self::default();
         for (trigger, table) in TRIGGERS {
             for record in log[table].iter().filter(|record| covers(trigger, record)) {
-                expected.add(trigger, record);
+                expected.add(trigger, record, healed(record));
             }
         }
         expected.counters = without_zeros(expected.counters);
         expected
     }
 
-    fn add(&mut self, trigger: &'static str, record: &'a Record) {
-        match (trigger, record.flaw()) {
+    fn add(&mut self, trigger: &'static str, record: &'a Record, healed: bool) {
+        match (trigger, record.flaw().filter(|flaw| *flaw != HEALS || !healed)) {
             ("stats", _) => {
                 self.group(record.old.as_ref(), "-");
                 self.group(record.new.as_ref(), "");
@@ -223,8 +244,14 @@ impl<'a> Expected<'a> {
             if letter.sequence_number != record.number.as_str() || letter.reason.is_empty() {
                 fault("without its sequence number, or a reason");
             }
-            if letter.attempts != *attempts {
+            // Each redrive that failed was one delivery more.
+            let attempts = attempts + letter.redrives;
+            if letter.attempts != attempts {
                 fault(&format!("{} attempts, expected {attempts}", letter.attempts));
+            }
+            let was_marked = committed.marked.contains(key.1);
+            if (letter.redrives > 0 || letter.redrive_ms.is_some()) && !was_marked {
+                fault("delivered again, and nobody asked for it");
             }
         }
         for (trigger, event_id) in self.dead_letters.keys().filter(|key| !found.contains(*key)) {

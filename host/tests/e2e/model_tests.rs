@@ -66,6 +66,9 @@ fn letter(log: &Log, trigger: &str, (table, index): (&'static str, usize), attem
         first_attempt_ms: 0,
         last_attempt_ms: 0,
         created_ms: 0,
+        size_bytes: 1,
+        redrive_ms: None,
+        redrives: 0,
     }
 }
 
@@ -94,6 +97,7 @@ fn sound(log: &Log) -> Committed {
         .into(),
         dead_letters: vec![letter(log, "picky", ("orders", 2), PICKY_ATTEMPTS), letter(log, "welcome", ("users", 1), 1)],
         mails: ["m1".to_owned()].into(),
+        marked: BTreeSet::new(),
     }
 }
 
@@ -140,6 +144,14 @@ fn a_dead_letter_that_is_missing_doubled_cut_or_unjust_is_found() {
     check(|committed| committed.dead_letters[0].record_json = "{}".to_owned(), &["not the whole record"]);
     check(|committed| committed.dead_letters[0].reason.clear(), &["a reason"]);
     check(|committed| committed.dead_letters[0].attempts = 1, &["1 attempts, expected 3"]);
+    check(|committed| committed.dead_letters[0].redrives = 1, &["3 attempts, expected 4", "nobody asked"]);
+    check(|committed| committed.marked = ["e3".to_owned()].into(), &[]);
+    // Marked and gone: it must have left its effect behind.
+    let gone = |committed: &mut Committed| {
+        committed.marked = ["e3".to_owned()].into();
+        committed.dead_letters.remove(0);
+    };
+    check(gone, &["counter seen{name=\"insert\"} of picky: 1, expected 2"]);
     let unjust = letter(&log(), "replicate", ("orders", 0), 1);
     check(|committed| committed.dead_letters.push(unjust), &["nothing was wrong"]);
 }

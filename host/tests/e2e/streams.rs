@@ -290,6 +290,7 @@ async fn keep_gaps(shop: &Shop, stream: &str) {
             mutations: vec![],
             dead_letters: vec![],
             gaps: vec![gap.clone()],
+            seen: Vec::new(),
             now: gap.until,
         };
         store.commit(commit).await.unwrap();

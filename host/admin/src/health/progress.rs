@@ -35,6 +35,27 @@ pub(crate) struct Progress {
     readers: BTreeMap<StreamName, BTreeMap<ShardId, Reader>>,
     triggers: BTreeMap<TriggerName, Waiting>,
     follows: BTreeMap<TriggerName, StreamName>,
+    paused: BTreeMap<TriggerName, Pause>,
+}
+
+/// A trigger that is paused: nobody knows what is written meanwhile.
+#[derive(Debug)]
+struct Pause {
+    /// Nothing that is older can be new to it: the oldest change that waited when it was paused, or when that was.
+    since: Timestamp,
+}
+
+/// What is known of a trigger in one shard.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InShard {
+    /// When the oldest change that waits there was created; none: at the tip.
+    pub oldest: Option<Timestamp>,
+    /// It is behind what the shard's window holds.
+    pub lags: bool,
+    /// Until somebody acts: at a gap.
+    pub stopped: bool,
+    /// Why the last delivery failed; none since something moved.
+    pub failure: Option<String>,
 }
 
 #[derive(Debug)]
@@ -53,6 +74,7 @@ struct Reader {
 struct Waiting {
     /// Shards of which changes wait.
     shards: BTreeMap<ShardId, Delivery>,
+    lags_in: BTreeSet<ShardId>,
     stopped_in: BTreeSet<ShardId>,
     /// A change was given up on; whose shard it was, the next `Oldest` says.
     gave_up: bool,
@@ -66,6 +88,12 @@ struct Delivery {
     moved: Timestamp,
     /// Why the last delivery failed; none since something moved.
     failure: Option<Box<str>>,
+}
+
+impl Waiting {
+    fn oldest(&self) -> Option<Timestamp> {
+        self.shards.values().map(|delivery| delivery.created).min()
+    }
 }
 
 impl Progress {
@@ -92,6 +120,21 @@ impl Progress {
                     readers.remove(shard);
                 }
             }
+            Signal::SetDown { stream } => {
+                self.readers.remove(stream);
+                for (_, waiting) in self.triggers.iter_mut().filter(|(trigger, _)| self.follows.get(*trigger) == Some(stream)) {
+                    *waiting = Waiting::default();
+                }
+            }
+            Signal::Lags { trigger, shard, lags, .. } => {
+                let waiting = self.waiting(trigger);
+                if lags {
+                    waiting.lags_in.insert(shard.clone());
+                } else {
+                    waiting.lags_in.remove(shard);
+                }
+            }
+            Signal::Paused { trigger, paused } => self.pause(trigger, paused, now),
             Signal::Polled { stream, shard, result: PollResult::Changes | PollResult::Empty, .. } => {
                 if let Some(reader) = self.reader(stream, shard) {
                     (reader.answered, reader.failure, reader.window_full) = (now, None, false);
@@ -132,6 +175,20 @@ impl Progress {
         }
     }
 
+    fn pause(&mut self, trigger: &TriggerName, paused: bool, now: Timestamp) {
+        if paused {
+            let oldest = self.triggers.get(trigger).and_then(Waiting::oldest);
+            self.paused.entry(trigger.clone()).or_insert(Pause { since: oldest.unwrap_or(now) });
+            return;
+        }
+        if self.paused.remove(trigger).is_some() {
+            // What stood still meanwhile was no stall, nor is it one now.
+            self.waiting(trigger).shards.values_mut().for_each(|delivery| delivery.moved = now);
+            let readers = self.follows.get(trigger).and_then(|stream| self.readers.get_mut(stream));
+            readers.into_iter().flat_map(BTreeMap::values_mut).for_each(|reader| reader.answered = now);
+        }
+    }
+
     fn oldest(&mut self, trigger: &TriggerName, shard: &ShardId, created: Option<Timestamp>, now: Timestamp) {
         let waiting = self.waiting(trigger);
         let gave_up = std::mem::take(&mut waiting.gave_up);
@@ -168,9 +225,26 @@ impl Progress {
 
     /// For each trigger that has spoken: now minus the creation of its oldest change not acknowledged, zero at the tip.
     pub(crate) fn ages(&self, now: Timestamp) -> Vec<(TriggerName, Duration)> {
-        let oldest = |waiting: &Waiting| waiting.shards.values().map(|delivery| delivery.created).min();
-        let age = |waiting: &Waiting| oldest(waiting).map_or(Duration::ZERO, |created| now.since(created));
-        self.triggers.iter().map(|(trigger, waiting)| (trigger.clone(), age(waiting))).collect()
+        let age = |(trigger, waiting): (&TriggerName, &Waiting)| {
+            // Of one that is paused nobody knows: as much as it may be.
+            let paused = self.paused.get(trigger).map(|pause| pause.since);
+            let oldest = [waiting.oldest(), paused].into_iter().flatten().min();
+            (trigger.clone(), oldest.map_or(Duration::ZERO, |created| now.since(created)))
+        };
+        self.triggers.iter().map(age).collect()
+    }
+
+    /// What is known of a trigger, shard by shard, where something is.
+    pub(crate) fn of_trigger(&self, trigger: &TriggerName) -> BTreeMap<ShardId, InShard> {
+        let mut known: BTreeMap<ShardId, InShard> = BTreeMap::new();
+        let Some(waiting) = self.triggers.get(trigger) else { return known };
+        for (shard, delivery) in &waiting.shards {
+            let known = known.entry(shard.clone()).or_default();
+            (known.oldest, known.failure) = (Some(delivery.created), delivery.failure.as_deref().map(Into::into));
+        }
+        waiting.lags_in.iter().for_each(|shard| known.entry(shard.clone()).or_default().lags = true);
+        waiting.stopped_in.iter().for_each(|shard| known.entry(shard.clone()).or_default().stopped = true);
+        known
     }
 
     /// What has made no progress for longer than `limit`, the longest first.
@@ -179,14 +253,14 @@ impl Progress {
         for (stream, readers) in &self.readers {
             for (shard, reader) in readers {
                 let lasted = now.since(reader.answered);
-                if lasted > limit && self.is_wanted(shard, reader) {
+                if lasted > limit && self.is_wanted((stream, shard), reader) {
                     let place = Place { stream: Some(stream.clone()), shard: shard.clone(), trigger: None };
                     let why = because(reader.failure.as_deref());
                     stalls.push(Stall { place, lasted, reason: format!("no poll was answered for {} s{why}", lasted.as_secs()) });
                 }
             }
         }
-        for (trigger, waiting) in &self.triggers {
+        for (trigger, waiting) in self.triggers.iter().filter(|(trigger, _)| !self.paused.contains_key(*trigger)) {
             for (shard, delivery) in waiting.shards.iter().filter(|(shard, _)| !waiting.stopped_in.contains(*shard)) {
                 let lasted = now.since(delivery.moved);
                 if lasted > limit {
@@ -206,13 +280,26 @@ impl Progress {
     }
 
     /// Whether a silent reader should have been heard of. One that failed is asking. One that says nothing at all may have read its shard to the end, or
-    /// have nobody left to read for; not where no change of the shard waits for anybody and all that follow it are there.
-    fn is_wanted(&self, shard: &ShardId, reader: &Reader) -> bool {
+    /// have nobody left to read for; not where no change of the shard waits for anybody and all that follow it are there. While a trigger is paused it
+    /// may be the only one that has not finished the shard.
+    fn is_wanted(&self, (stream, shard): (&StreamName, &ShardId), reader: &Reader) -> bool {
         if reader.window_full {
             return false;
         }
+        let mut of_stream = self
+            .follows
+            .iter()
+            .filter(|(_, of)| *of == stream)
+            .map(|(trigger, _)| self.paused.contains_key(trigger));
+        let is_doubtful = reader.is_doubtful || of_stream.any(|paused| paused);
         let waits_for_triggers = || self.triggers.values().any(|waiting| waiting.shards.contains_key(shard));
-        reader.failure.is_some() || !(reader.is_doubtful || waits_for_triggers())
+        let of_all_paused = !self.paused.is_empty()
+            && self
+                .follows
+                .iter()
+                .filter(|(_, of)| *of == stream)
+                .all(|(trigger, _)| self.paused.contains_key(trigger));
+        !of_all_paused && (reader.failure.is_some() || !(is_doubtful || waits_for_triggers()))
     }
 
     fn stream_of(&self, trigger: &TriggerName, shard: &ShardId) -> Option<StreamName> {

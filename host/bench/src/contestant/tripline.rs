@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, ensure};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tripline::aws::Aws;
 use tripline::clock;
@@ -22,8 +22,11 @@ use tripline_core::delivery::{Policy, Then};
 use tripline_core::feed::Reading;
 use tripline_core::gap::OnGap;
 use tripline_core::name::TriggerName;
-use tripline_core::port::{BoxFuture, Commit, Grants, PinCommit, StateReader, Store, StoreError, StoredWay, StreamSource};
+use tripline_core::port::{
+    BoxFuture, Commit, CommitError, Grants, PinCommit, StateEntry, StateReader, Store, StoreError, StoredWay, StreamSource,
+};
 use tripline_core::reader::Pace;
+use tripline_core::rewind::Rewind;
 use tripline_core::signal::{Signal, Signals};
 use tripline_core::start::Start;
 use tripline_core::time::Timestamp;
@@ -59,13 +62,16 @@ pub(crate) async fn run(case: &Case, endpoint: &str) -> Result<Used> {
         signals,
         on_gap: OnGap::default(),
         reading: Reading { pace: Pace::unlimited(), window_bytes_max: WINDOW_BYTES, budget: Budget::new(WINDOW_BYTES), lost: None },
+        holds: tripline::holds::Holds::new(),
         tap: Taps::new([TABLE.into()]).of(&TABLE.into()),
+        paused: watch::Sender::new(vec![false; case.triggers]),
     });
 
     let stop = CancellationToken::new();
     let stopwatch = Stopwatch::start();
     let way = stream.set_out(&info).await?;
-    let running = tokio::task::JoinSet::from_iter([stream.run(way, stop.clone())]);
+    let (_commands, ordered) = mpsc::channel(1);
+    let running = tokio::task::JoinSet::from_iter([stream.run(way, ordered, stop.clone())]);
     counted.done.notified().await;
     let used = stopwatch.stop(counted.handled.load(Ordering::SeqCst));
 
@@ -153,7 +159,12 @@ impl Signals for Counted {
 struct Uncommitted;
 
 impl StateReader for Uncommitted {
-    fn get<'a>(&'a self, _: &'a TriggerName, keys: Vec<Box<str>>, _: Timestamp) -> BoxFuture<'a, Result<Vec<Option<Vec<u8>>>, StoreError>> {
+    fn get<'a>(
+        &'a self,
+        _: &'a TriggerName,
+        keys: Vec<Box<str>>,
+        _: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<Option<StateEntry>>, StoreError>> {
         Box::pin(async move { Ok(vec![None; keys.len()]) })
     }
 }
@@ -167,7 +178,11 @@ impl Store for Uncommitted {
         Box::pin(async { Ok(()) })
     }
 
-    fn commit(&self, _: Commit) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn rewind(&self, _: Rewind) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn commit(&self, _: Commit) -> BoxFuture<'_, Result<(), CommitError>> {
         Box::pin(async { Ok(()) })
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::change::Change;
 use crate::effect::Effect;
 use crate::name::{ShardId, StreamArn, TriggerName};
+use crate::time::Timestamp;
 use crate::view::View;
 
 /// What all batches of one trigger on one stream have in common.
@@ -35,6 +36,25 @@ pub struct Report {
     pub effects: Vec<Effect>,
     /// Changes that read what another change of the batch had written: they fail with it.
     pub reads: Vec<ReadFrom>,
+    /// Committed state that the call read, once for each key: the commit holds only where it still stands so.
+    pub seen: Vec<Seen>,
+}
+
+/// What a call found of one key of its trigger's committed state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    pub key: Box<str>,
+    /// Of the entry; none: there was none, or it had expired.
+    pub version: Option<u64>,
+    /// As of when.
+    pub at: Timestamp,
+}
+
+impl Report {
+    /// Without effects.
+    pub fn of(outcome: Outcome) -> Self {
+        Self { outcome, effects: Vec::new(), reads: Vec::new(), seen: Vec::new() }
+    }
 }
 
 /// `reader` saw a write of `writer`: both are positions in the batch.

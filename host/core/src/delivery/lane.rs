@@ -17,6 +17,7 @@ use crate::checkpoint::Checkpoint;
 use crate::decimal::Decimal;
 use crate::effect::{CounterKey, Effect, Mutation};
 use crate::gap::{self, Cause, Gap, OnGap};
+use crate::item_key::ItemKey;
 use crate::mutant::{Mutant, on};
 use crate::name::{PluginVersion, ShardId};
 use crate::sequence::SequenceNumber;
@@ -92,6 +93,10 @@ pub struct Lane {
     told_gap: Option<Timestamp>,
     /// A gap, and `OnGap::Stop`: it takes nothing more.
     stopped: bool,
+    /// An operator wants nothing delivered for now.
+    paused: bool,
+    /// How often `hold` was asked for and not yet ended.
+    holds: u32,
     /// Taken and to be delivered again, in stream order.
     again: VecDeque<Work>,
     delivering: Option<Work>,
@@ -119,6 +124,8 @@ impl Lane {
             frontier: None,
             told_gap: None,
             stopped: false,
+            paused: false,
+            holds: 0,
             again: VecDeque::new(),
             delivering: None,
             uncommitted: Uncommitted::default(),
@@ -157,7 +164,26 @@ impl Lane {
 
     /// Whether it would take more changes, now or once those under way are done.
     pub fn wants_more(&self) -> bool {
-        !self.finished && !self.stopped
+        !self.finished && !self.stopped && !self.paused
+    }
+
+    /// From now on it delivers nothing, and holds no reader; or goes on.
+    pub fn set_paused(&mut self, paused: bool) {
+        self.paused = paused;
+    }
+
+    /// Delivers none of these items' changes until `release` has been called as often.
+    pub fn hold(&mut self, _items: &[ItemKey]) {
+        self.holds += 1;
+    }
+
+    pub fn release(&mut self, _items: &[ItemKey]) {
+        self.holds = self.holds.saturating_sub(1);
+    }
+
+    /// Whether no change of these items is under way: not delivered, and not waiting for its commit.
+    pub fn is_clear_of(&self, _items: &[ItemKey]) -> bool {
+        !self.is_busy()
     }
 
     /// Whether it would take changes now.
@@ -206,6 +232,9 @@ impl Lane {
         }
         if self.delivering.is_some() || self.must_wait_for_commit() {
             return Step::Busy;
+        }
+        if self.paused || self.holds > 0 {
+            return Step::Idle;
         }
         let window = window.filter(|_| !self.stopped);
         match (self.again.front(), window) {
@@ -257,7 +286,7 @@ impl Lane {
 
     /// When what failed is due again; none: nothing waits for that alone.
     pub fn retry_due(&self) -> Option<Timestamp> {
-        let waits = self.delivering.is_none() && !self.finished;
+        let waits = self.delivering.is_none() && self.wants_more() && self.holds == 0;
         self.again.front().filter(|_| waits).map(|work| work.not_before)
     }
 
@@ -456,7 +485,7 @@ fn summed(mutations: impl Iterator<Item = Mutation>) -> Vec<Mutation> {
 }
 
 impl Settled {
-    fn nothing() -> Self {
+    pub(super) fn nothing() -> Self {
         Self { failed: 0, reason: None, backtrace: None }
     }
 }

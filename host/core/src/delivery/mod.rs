@@ -3,12 +3,14 @@
 mod batch;
 mod lane;
 mod policy;
+mod redrive;
 mod settle;
 mod settlement;
 
-pub use batch::{Batch, FailedChange, Failure, FailureKind, Origin, Outcome, ReadFrom, Report};
+pub use batch::{Batch, FailedChange, Failure, FailureKind, Origin, Outcome, ReadFrom, Report, Seen};
 pub use lane::{Lane, Settled, Step};
 pub use policy::{Policy, Then};
+pub use redrive::{Redrive, RedriveStep};
 pub use settlement::Settlement;
 
 #[cfg(test)]

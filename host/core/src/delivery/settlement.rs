@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::Seen;
 use crate::checkpoint::Checkpoint;
 use crate::effect::{DeadLetter, Mutation};
 use crate::gap::Gap;
@@ -23,6 +24,8 @@ pub struct Settlement {
     pub acknowledged: usize,
     pub gaps: Vec<Gap>,
     pub skipped: Vec<DeadLetter>,
+    /// What must still stand as it was read, or nothing of this holds.
+    pub seen: Vec<Seen>,
 }
 
 /// What may wait for a commit before nothing more is delivered: a crash has so many changes handled again.
@@ -34,7 +37,15 @@ const COMMIT_EVERY: Duration = Duration::from_millis(5);
 
 impl Settlement {
     pub(super) fn of(checkpoint: Checkpoint) -> Self {
-        Self { checkpoint, mutations: Vec::new(), dead_letters: Vec::new(), gaps: Vec::new(), acknowledged: 0, skipped: Vec::new() }
+        Self {
+            checkpoint,
+            mutations: Vec::new(),
+            dead_letters: Vec::new(),
+            gaps: Vec::new(),
+            acknowledged: 0,
+            skipped: Vec::new(),
+            seen: Vec::new(),
+        }
     }
 
     fn absorb(&mut self, mut later: Self) {
@@ -47,6 +58,7 @@ impl Settlement {
         self.gaps.append(&mut later.gaps);
         self.acknowledged += later.acknowledged;
         self.skipped.append(&mut later.skipped);
+        self.seen.append(&mut later.seen);
     }
 
     fn changes(&self) -> usize {

@@ -19,6 +19,7 @@ use crate::view::{View, ViewType};
 use crate::window::Window;
 
 mod ahead;
+mod redrive;
 
 /// `3a` is change number 3, of item a.
 fn changes(words: &str) -> Vec<Change> {
@@ -76,12 +77,12 @@ fn report(word: &str, len: usize) -> Report {
         "ok" => Outcome::Handled(Vec::new()),
         "err" => Outcome::Failed(Failure::retry("told to")),
         "refuse" => Outcome::Failed(Failure::reject("told to")),
-        "not-run" => return Report { outcome: Outcome::NotRun("busy".into()), effects: Vec::new(), reads: Vec::new() },
+        "not-run" => return Report::of(Outcome::NotRun("busy".into())),
         list => Outcome::Handled(list.split(',').filter(|part| !part.contains('<')).map(failed_change).collect()),
     };
     let reads = word.split(',').filter_map(|part| part.split_once('<'));
     let reads = reads.map(|(reader, writer)| ReadFrom { reader: reader.parse().unwrap(), writer: writer.parse().unwrap() });
-    Report { outcome, effects: effects(len), reads: reads.collect() }
+    Report { effects: effects(len), reads: reads.collect(), ..Report::of(outcome) }
 }
 
 fn failed_change(part: &str) -> FailedChange {
@@ -416,7 +417,7 @@ fn mutations_keep_their_order_and_counters_are_added_up() {
     let effects =
         vec![add(1, "x", "1"), delete(1, "b"), add(0, "y", "0.5"), delete(0, "a"), add(1, "x", "-3"), add(2, "x", "9"), delete(2, "c")];
     let failed = FailedChange { index: 2, failure: Failure::retry("told to") };
-    let report = Report { outcome: Outcome::Handled(vec![failed]), effects, reads: Vec::new() };
+    let report = Report { effects, ..Report::of(Outcome::Handled(vec![failed])) };
     lane.reported(Timestamp::default(), report, &"v1".into());
     let settled = lane.commit(Timestamp::default()).unwrap();
     let shown: Vec<_> = settled

@@ -72,7 +72,7 @@ fn event(word: &str) -> Event {
         "page" if argument == "trimmed" => Event::Polled { reader, asked, result: Err(ReadError::Trimmed("told so".into())) },
         "page" => Event::Polled { reader, asked, result: Ok(page(argument)) },
         "ok" => {
-            let report = Report { outcome: Outcome::Handled(Vec::new()), effects: Vec::new(), reads: Vec::new() };
+            let report = Report::of(Outcome::Handled(Vec::new()));
             Event::Reported { trigger: trigger(), report, version: "v1".into() }
         }
         "durable" => Event::Committed { trigger: trigger() },
@@ -97,6 +97,7 @@ fn show(action: &Action) -> String {
             format!("commit {trigger}{end}{gap}")
         }
         Action::Finished { trigger, .. } => format!("finished {trigger}"),
+        Action::Held { trigger, .. } => format!("held {trigger}"),
         Action::End(end) => format!("{end:?}"),
     }
 }

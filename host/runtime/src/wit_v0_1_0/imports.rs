@@ -2,6 +2,8 @@
 //!
 //! Always holds: nothing here traps; whatever is wrong with a call is an ordinary typed answer that says what to do.
 
+use std::collections::BTreeSet;
+
 use tripline_core::decimal::Decimal;
 use tripline_core::effect::{CounterKey, Mutation};
 use tripline_core::limits::{
@@ -69,26 +71,21 @@ impl counters::Host for Guest {
 
 impl state::Host for Guest {
     async fn get(&mut self, reads: Vec<state::Read>) -> Result<Vec<Option<Vec<u8>>>, state::StateError> {
-        let Some(store) = self.context.grants.state.clone() else {
+        if self.context.grants.state.is_none() {
             return Err(state::StateError::AccessDenied(self.denied("state", "state = true")));
-        };
+        }
         let now = self.context.now();
         let mut values = self.own_writes(&reads, now).map_err(state::StateError::Invalid)?;
         let missing: Vec<usize> = (0..reads.len()).filter(|position| values[*position] == Written::Not).collect();
+        self.see(missing.iter().map(|position| reads[*position].key.as_str()), now).await?;
         let mut bytes: usize = values.iter().map(Written::len_bytes).sum();
-        for positions in missing.chunks(STATE_READ_KEYS) {
-            let keys = positions.iter().map(|position| reads[*position].key.as_str().into()).collect();
-            self.waits_in = Some("state.get");
-            let stored = store.get(&self.context.trigger, keys, now).await;
-            self.waits_in = None;
-            let stored = stored.map_err(|error| state::StateError::Unavailable(error.to_string()))?;
-            for (position, value) in positions.iter().zip(stored) {
-                values[*position] = Written::Value(value);
-                bytes += values[*position].len_bytes();
-            }
+        for position in missing {
+            let value = self.seen.value(&reads[position].key).flatten();
+            bytes += value.map_or(0, <[u8]>::len);
             if bytes > STATE_READ_BYTES_MAX {
                 return Err(state::StateError::Invalid(too_much_read()));
             }
+            values[position] = Written::Value(value.map(<[u8]>::to_vec));
         }
         Ok(values.into_iter().map(Written::into_value).collect())
     }
@@ -157,6 +154,23 @@ impl Guest {
     fn denied(&self, what: &str, grant: &str) -> String {
         let trigger = &self.context.trigger;
         format!("trigger `{trigger}` is not granted {what}: add `grants = {{ {grant} }}` to [triggers.{trigger}]")
+    }
+
+    /// Asks the store for what this call has not seen of these keys.
+    async fn see(&mut self, keys: impl Iterator<Item = &str>, now: Timestamp) -> Result<(), state::StateError> {
+        let Some(store) = self.context.grants.state.clone() else { return Ok(()) };
+        let unseen: BTreeSet<&str> = keys.filter(|key| self.seen.value(key).is_none()).collect();
+        let unseen: Vec<&str> = unseen.into_iter().collect();
+        for keys in unseen.chunks(STATE_READ_KEYS) {
+            self.waits_in = Some("state.get");
+            let found = store.get(&self.context.trigger, keys.iter().map(|key| (*key).into()).collect(), now).await;
+            self.waits_in = None;
+            let found = found.map_err(|error| state::StateError::Unavailable(error.to_string()))?;
+            for (key, found) in keys.iter().zip(found) {
+                self.seen.add((*key).into(), found, now).map_err(state::StateError::Invalid)?;
+            }
+        }
+        Ok(())
     }
 
     /// Of each read what this batch has written itself.

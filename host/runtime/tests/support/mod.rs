@@ -15,7 +15,8 @@ use tripline_core::delivery::{Batch, Failure, Origin, Outcome, Report};
 use tripline_core::effect::Mail;
 use tripline_core::name::TriggerName;
 use tripline_core::port::{
-    BoxFuture, Grants, MailDraft, MailOrigin, Mailbox, StateReader, StoreError, TableTarget, TableWrite, WriteError, WriteOperation,
+    BoxFuture, Grants, MailDraft, MailOrigin, Mailbox, StateEntry, StateReader, StoreError, TableTarget, TableWrite, WriteError,
+    WriteOperation,
 };
 use tripline_core::signal::{Signal, Signals};
 use tripline_core::slice::slice_page;
@@ -146,6 +147,8 @@ impl Signals for Recorder {
 #[derive(Debug, Default)]
 pub struct FakeState {
     pub stored: BTreeMap<String, Vec<u8>>,
+    /// Whether every read finds another version, with another value.
+    pub restless: bool,
     pub reads: Mutex<Vec<Vec<String>>>,
 }
 
@@ -155,9 +158,17 @@ impl StateReader for FakeState {
         _: &'a TriggerName,
         keys: Vec<Box<str>>,
         now: Timestamp,
-    ) -> BoxFuture<'a, Result<Vec<Option<Vec<u8>>>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Vec<Option<StateEntry>>, StoreError>> {
         assert_eq!(now, NOW);
-        let values = keys.iter().map(|key| self.stored.get(&**key).cloned()).collect();
+        let version = 1 + self.reads.lock().unwrap().len() as u64;
+        let entry = |key: &str| {
+            let mut value = self.stored.get(key)?.clone();
+            if self.restless {
+                value.extend(version.to_string().bytes());
+            }
+            Some(StateEntry { value, version })
+        };
+        let values = keys.iter().map(|key| entry(key)).collect();
         self.reads.lock().unwrap().push(keys.iter().map(|key| key.to_string()).collect());
         Box::pin(async move { Ok(values) })
     }

@@ -103,10 +103,10 @@ async fn through_host(options: &Options, reached: &Reached) -> Result<Option<Rep
 
 fn refusal(status: StatusCode, text: &str) -> String {
     #[derive(Deserialize)]
-    struct Body {
-        error: String,
+    struct Problem {
+        detail: String,
     }
-    serde_json::from_str::<Body>(text).map_or_else(|_| format!("{status}: {text}"), |body| body.error)
+    serde_json::from_str::<Problem>(text).map_or_else(|_| format!("{status}: {text}"), |problem| problem.detail)
 }
 
 /// What the host says of a line that is no change.

@@ -45,6 +45,10 @@ fn what_is_left_out_has_the_default_of_the_docs() {
             drain_max: 30s,
             instances_max: 64,
             counter_series_max: 1000,
+            dead_letters: Bounds {
+                age_max: 2592000s,
+                bytes_max: 1073741824,
+            },
         }
         {
             "users": StreamConfig {

@@ -149,7 +149,7 @@ fn grants() {
 #[test]
 fn what_is_planned_is_known_and_refused() {
     check_trigger(
-        "start = 'snapshot'\nparallelism = 4\npaused = true\ninstances = 'warm'\non_gap = 'stop'\nfilters = []\n\
+        "start = 'snapshot'\nparallelism = 4\ninstances = 'warm'\non_gap = 'stop'\nfilters = []\n\
          batch.window = '5s'\nretry.then = 'block'\ngrants = { http = ['x'], metrics = true }\n\
          [streams.c]\ntable = 'abe'\nstart = 'snapshot'\n\
          [groups.g]\nmode = 'active-active'\n[store]\nkind = 'dynamodb'",
@@ -158,29 +158,27 @@ fn what_is_planned_is_known_and_refused() {
               remedy: remove it, or set "trim-horizon" or "latest"
             tripline.toml:7:1: triggers.t.parallelism: more than one batch of a shard at once is planned, not built yet
               remedy: remove it, or set 1
-            tripline.toml:8:1: triggers.t.paused: true is planned, not built yet
-              remedy: remove it, or set false; to pause a trigger, stop the host, or take the trigger out of the file: it keeps its position
-            tripline.toml:9:1: triggers.t.instances: "warm" is planned, not built yet
+            tripline.toml:8:1: triggers.t.instances: "warm" is planned, not built yet
               remedy: remove it, or set "fresh"
-            tripline.toml:10:1: triggers.t.on_gap: planned, not built yet
+            tripline.toml:9:1: triggers.t.on_gap: planned, not built yet
               remedy: remove it, and set on_gap in [streams.NAME], for all triggers of the stream
-            tripline.toml:11:1: triggers.t.filters: planned, not built yet
+            tripline.toml:10:1: triggers.t.filters: planned, not built yet
               remedy: remove it; the plugin sees every change, and can acknowledge those it does not want
-            tripline.toml:12:7: triggers.t.batch.window: waiting for a batch to fill is planned, not built yet
+            tripline.toml:11:7: triggers.t.batch.window: waiting for a batch to fill is planned, not built yet
               remedy: remove it, or set "0s"
-            tripline.toml:13:7: triggers.t.retry.then: "block" is planned, not built yet
+            tripline.toml:12:7: triggers.t.retry.then: "block" is planned, not built yet
               remedy: remove it, or set "dead-letter" or "skip"
-            tripline.toml:14:12: triggers.t.grants.http: planned, not built yet
+            tripline.toml:13:12: triggers.t.grants.http: planned, not built yet
               remedy: remove it; plugins reach tables and mailers only
-            tripline.toml:14:26: triggers.t.grants.metrics: planned, not built yet
+            tripline.toml:13:26: triggers.t.grants.metrics: planned, not built yet
               remedy: remove it; `counters = true` gives the plugin counters that Prometheus scrapes
-            tripline.toml:17:1: streams.c.start: "snapshot" is planned, not built yet
+            tripline.toml:16:1: streams.c.start: "snapshot" is planned, not built yet
               remedy: remove it, or set "trim-horizon" or "latest"
-            tripline.toml:18:2: groups: planned, not built yet
+            tripline.toml:17:2: groups: planned, not built yet
               remedy: remove it; a trigger with the plugin "bundled:cross-region-writer" copies one table to another
-            tripline.toml:20:2: store: planned, not built yet
+            tripline.toml:19:2: store: planned, not built yet
               remedy: remove it; state is kept in SQLite under host.data_dir
-            13 faults in tripline.toml"#]],
+            12 faults in tripline.toml"#]],
     );
 }
 
@@ -192,7 +190,7 @@ fn a_sha256_is_lower_case_whatever_the_file_has() {
 #[test]
 fn values_that_are_no_defaults_arrive() {
     let trigger = trigger(
-        "start = 'trim-horizon'\nparallelism = 1\npaused = false\ninstances = 'fresh'\n\
+        "start = 'trim-horizon'\nparallelism = 1\npaused = true\ninstances = 'fresh'\n\
          batch = { records_max = 7, bytes_max = 2048, window = '0s' }\n\
          retry = { attempts_max = 9, age_max = '1h', backoff = '1s..2s', bisect = false, then = 'skip' }\n\
          limits = { memory = '128MiB', time = '1m' }\ngrants = { counters = true, state = true }",

@@ -25,6 +25,7 @@ pub(crate) fn commit(trigger: &str, watermark: u64) -> Commit {
         mutations: vec![],
         dead_letters: vec![],
         gaps: vec![],
+        seen: vec![],
         now: Timestamp::from_ms(watermark),
     }
 }

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod common;
+mod conflicts;
+mod letters;
 mod migrate;
 mod open;
 mod pin;

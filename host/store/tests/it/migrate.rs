@@ -1,10 +1,12 @@
-//! A file of the first schema, as its statements were released: it opens, and nothing that stood in it is lost.
+//! Files of earlier schemas, as their statements were released: they open, and nothing that stood in them is lost.
 
 use std::sync::Arc;
 
+use tripline_core::letter::Letters;
 use tripline_core::name::TriggerName;
-use tripline_core::port::Store;
+use tripline_core::port::{StateReader, Store};
 use tripline_core::signal::Silence;
+use tripline_core::time::Timestamp;
 use tripline_store::{SqliteReader, SqliteStore};
 
 /// Migration 1, word for word: the test must not follow the code.
@@ -77,6 +79,34 @@ CREATE TABLE dead_letters (
 PRAGMA user_version = 1;
 ";
 
+/// Migration 2, word for word.
+const SECOND: &str = "
+ALTER TABLE checkpoints ADD COLUMN complete_until_ms INTEGER;
+CREATE INDEX checkpoints_of_trigger ON checkpoints (trigger_name, stream_arn);
+CREATE INDEX checkpoints_finished ON checkpoints (updated_ms) WHERE finished = 1;
+CREATE INDEX checkpoints_unfinished ON checkpoints (stream_arn, trigger_name) WHERE finished = 0;
+CREATE TABLE pins (
+    trigger_name TEXT    PRIMARY KEY,
+    stream_arn   TEXT    NOT NULL,
+    since_ms     INTEGER,
+    over         INTEGER NOT NULL CHECK (over IN (0, 1)),
+    complete_until_ms INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE TABLE gaps (
+    id           INTEGER PRIMARY KEY,
+    trigger_name TEXT    NOT NULL,
+    stream_arn   TEXT    NOT NULL,
+    shard_id     TEXT,
+    after        TEXT,
+    since_ms     INTEGER,
+    until_ms     INTEGER NOT NULL,
+    cause        TEXT    NOT NULL,
+    told_ms      INTEGER NOT NULL
+) STRICT;
+CREATE INDEX gaps_of_stream ON gaps (stream_arn);
+PRAGMA user_version = 2;
+";
+
 const ROWS: &str = r#"
 INSERT INTO checkpoints VALUES (1, 't', 'arn/1', 'a', '0007', 0, 5), (2, 't', 'arn/1', 'b', NULL, 1, 6), (3, 'u', 'arn/1', 'a', '9', 0, 7);
 INSERT INTO acknowledged VALUES (1, '0009'), (1, '0012');
@@ -87,14 +117,20 @@ INSERT INTO dead_letters VALUES (4, 't', 'arn/1', 'a', 'e', '8', '{}', 'no such 
 "#;
 
 #[tokio::test]
-async fn a_file_of_the_first_schema_keeps_everything() {
+async fn files_of_earlier_schemas_keep_everything() {
+    check(1, &[FIRST, ROWS]).await;
+    check(2, &[FIRST, ROWS, SECOND]).await;
+}
+
+async fn check(version: u32, statements: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
     let raw = rusqlite::Connection::open(dir.path().join("tripline.db")).unwrap();
-    raw.execute_batch(FIRST).unwrap();
-    raw.execute_batch(ROWS).unwrap();
+    for statement in statements {
+        raw.execute_batch(statement).unwrap();
+    }
     drop(raw);
     let error = SqliteReader::open(dir.path()).unwrap_err().to_string();
-    assert!(error.contains("its schema is 1") && error.contains("start the host once"), "{error}");
+    assert!(error.contains(&format!("its schema is {version}")) && error.contains("start the host once"), "{error}");
 
     let (store, threads) = SqliteStore::open(dir.path(), Arc::new(Silence)).unwrap();
     let ways = store.ways(&["t".into(), "u".into()]).await.unwrap();
@@ -119,7 +155,12 @@ async fn a_file_of_the_first_schema_keeps_everything() {
     let reader = SqliteReader::open(dir.path()).unwrap();
     assert_eq!(reader.counters().unwrap()[0].value, "2.50");
     assert_eq!(reader.state(Some(&TriggerName::from("t")), 9).unwrap()[0].value, b"v");
-    assert_eq!(reader.dead_letter(4).unwrap().unwrap().reason, "no such plan");
+    let entry = store.get(&"t".into(), vec!["k".into()], Timestamp::from_ms(1)).await.unwrap().remove(0).unwrap();
+    assert_eq!((entry.value.as_slice(), entry.version), (&b"v"[..], 0));
+    let letter = reader.dead_letter(4).unwrap().unwrap();
+    assert_eq!((&*letter.reason, letter.size_bytes, letter.redrive_ms, letter.redrives), ("no such plan", 270, None, 0));
+    let kept = store.sweep(None, Timestamp::from_ms(1)).await.unwrap().kept;
+    assert_eq!((kept.letters, kept.bytes, kept.oldest), (vec![("t".into(), 1)], 270, Some(Timestamp::from_ms(3))));
     assert_eq!(reader.mails(9).unwrap()[0].message_id, "m@x");
     assert!(reader.gaps(None, 9).unwrap().is_empty());
     drop(store);

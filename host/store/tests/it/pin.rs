@@ -138,7 +138,7 @@ async fn commits_before_and_after_a_pin_meet_the_rows_as_they_are() {
     store.commit(ahead).await.unwrap();
     store.pin(vec![pin("t", ("orders", "2"), &["s", "never-read"])]).await.unwrap();
     assert_eq!(seen(&store, &["t"]).await, ["t orders/2 | orders/2/never-read=-. orders/2/s=3{5}."]);
-    let reopens = store.commit(at("t", ("orders", "2"), 9)).await.unwrap_err().0;
+    let reopens = store.commit(at("t", ("orders", "2"), 9)).await.unwrap_err().to_string();
     assert!(reopens.contains("a finished shard would be reopened"), "{reopens}");
     // A row that was removed is begun anew, with all of its set.
     old.checkpoint.watermark = Some(number(2));

@@ -7,7 +7,9 @@ use crate::common::{add, commit, heard, mail, number, set};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use tripline_core::effect::{DeadLetter, Mutation};
-use tripline_core::port::{Backlog, Commit, CounterSource, MailOutcome, Outbox, StateReader, Store, StoredCheckpoint, StoredWay};
+use tripline_core::port::{
+    Backlog, Commit, CounterSource, MailOutcome, Outbox, StateEntry, StateReader, Store, StoredCheckpoint, StoredWay,
+};
 use tripline_core::signal::Silence;
 use tripline_core::time::Timestamp;
 use tripline_store::{MailFilter, MailStatus, SqliteReader, SqliteStore, StoreThreads};
@@ -101,7 +103,8 @@ async fn state_is_read_as_committed_until_it_expires() {
     store.commit(Commit { mutations, ..commit("t", 1) }).await.unwrap();
     let get = async |trigger: &str, now: u64| {
         let keys = ["c", "b", "a", "for ever", "a"].map(Box::from).to_vec();
-        store.get(&trigger.into(), keys, Timestamp::from_ms(now)).await.unwrap()
+        let entries = store.get(&trigger.into(), keys, Timestamp::from_ms(now)).await.unwrap();
+        entries.into_iter().map(|entry| entry.map(|entry| entry.value)).collect::<Vec<_>>()
     };
     let a = Some(b"\xff\x00".to_vec());
     assert_eq!(get("t", 50).await, [None, Some(b"b".to_vec()), a.clone(), Some(vec![]), a.clone()]);
@@ -118,7 +121,7 @@ async fn every_commit_can_be_read_at_once() {
         let mutations = vec![set("n", &n.to_le_bytes(), None)];
         opened.0.commit(Commit { mutations, ..commit("t", n) }).await.unwrap();
         let read = opened.0.get(&"t".into(), vec!["n".into()], Timestamp::from_ms(0)).await.unwrap();
-        assert_eq!(read, [Some(n.to_le_bytes().to_vec())]);
+        assert_eq!(read, [Some(StateEntry { value: n.to_le_bytes().to_vec(), version: n })]);
     }
     close(opened);
 }
@@ -138,7 +141,7 @@ async fn checkpoints_come_back_letter_for_letter() {
     opened.0.commit(other.clone()).await.unwrap();
     let elsewhere = Commit { stream: "elsewhere".into(), ..commit("t", 1) };
     opened.0.commit(elsewhere.clone()).await.unwrap();
-    assert!(opened.0.commit(first).await.unwrap_err().0.contains("watermark would go back"));
+    assert!(opened.0.commit(first).await.unwrap_err().to_string().contains("watermark would go back"));
 
     let check = async |store: &SqliteStore| {
         let ways = store.ways(&["u".into(), "t".into(), "nobody".into()]).await.unwrap();
@@ -150,6 +153,7 @@ async fn checkpoints_come_back_letter_for_letter() {
         let way = |trigger: &str, commits: &[&Commit]| StoredWay {
             trigger: trigger.into(),
             pin: None,
+            start: None,
             checkpoints: commits.iter().map(|commit| stored(commit)).collect(),
         };
         assert_eq!(ways, [way("u", &[&other]), way("t", &[&second, &elsewhere]), way("nobody", &[])]);
@@ -321,7 +325,8 @@ async fn a_reader_beside_the_running_host_sees_all_of_it() {
         concat!(
             r#"{"id":3,"trigger":"u","stream":"arn","shard":"s","event_id":"e3","sequence_number":"0042","#,
             r#""record_json":"{\"dynamodb\":{\"Keys\":{}}}","reason":"no such plan","backtrace":"at handle","attempts":5,"#,
-            r#""plugin_version":"abc","first_attempt_ms":3,"last_attempt_ms":4,"created_ms":8}"#
+            r#""plugin_version":"abc","first_attempt_ms":3,"last_attempt_ms":4,"created_ms":8,"size_bytes":301,"#,
+            r#""redrive_ms":null,"redrives":0}"#
         )
     );
     assert_eq!(json(&reader.counters().unwrap()), r#"[{"trigger":"t","name":"n","labels":{"a":"b"},"value":"2"}]"#);
@@ -341,7 +346,7 @@ async fn a_lock_that_stays_fails_everybody_who_waits_and_the_next_commit_passes(
     blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
     let all = join_all((0..20).map(|n| opened.0.commit(commit(&format!("t{n}"), 1)))).boxed();
     for result in all.await {
-        let error = result.unwrap_err().0;
+        let error = result.unwrap_err().to_string();
         assert!(error.contains("another program holds a lock"), "{error}");
     }
     assert_eq!(heard.failures.lock().unwrap().len(), 1);

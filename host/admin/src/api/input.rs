@@ -1,0 +1,63 @@
+//! What a request brings, strictly: its parameters and its body.
+//!
+//! Always holds: a parameter or a key that is unknown, given twice or of another type is refused; a body is read no further than `BODY_BYTES_MAX`, and
+//! only where it calls itself JSON.
+
+use axum::body::to_bytes;
+use axum::extract::{Query, Request};
+use axum::http::{Uri, header};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer};
+
+use super::problem::{Kind, Problem};
+
+const BODY_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const TEXT_CHARS_MAX: usize = 1_000;
+
+pub(crate) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
+    let parsed = Query::try_from_uri(uri).map(|Query(parsed)| parsed);
+    parsed.map_err(|error| Problem::invalid(format!("the query: {}", error.body_text())))
+}
+
+pub(crate) fn no_query(uri: &Uri) -> Result<(), Problem> {
+    match uri.query() {
+        None | Some("") => Ok(()),
+        Some(_) => Err(Problem::invalid("this path takes no parameters: remove what follows the `?`")),
+    }
+}
+
+pub(crate) async fn body<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
+    let mut types = request.headers().get_all(header::CONTENT_TYPE).iter();
+    let only = types.next().filter(|_| types.next().is_none()).and_then(|value| value.to_str().ok());
+    if !only.is_some_and(is_json) {
+        return Err(Problem::new(Kind::WrongType, "send the header `Content-Type: application/json`, and JSON"));
+    }
+    let too_large = |_| Problem::new(Kind::TooLarge, format!("a body may have {BODY_BYTES_MAX} bytes: ask in several requests"));
+    let bytes = to_bytes(request.into_body(), BODY_BYTES_MAX).await.map_err(too_large)?;
+    serde_json::from_slice(&bytes).map_err(|error| Problem::invalid(format!("the body: {error}")))
+}
+
+fn is_json(content_type: &str) -> bool {
+    let mut parts = content_type.split(';').map(str::trim);
+    let is_json = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+    is_json && parts.all(|parameter| parameter.eq_ignore_ascii_case("charset=utf-8"))
+}
+
+/// For what may be left out, and is no null where it is there.
+pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// Of digits alone, and within `range`.
+pub(crate) fn number(name: &str, text: &str, range: std::ops::RangeInclusive<u64>) -> Result<u64, Problem> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse().ok().filter(|number| digits && range.contains(number));
+    number.ok_or_else(|| Problem::invalid(format!("`{name}` must be a number from {} to {}", range.start(), range.end())))
+}
+
+pub(crate) fn text(name: &str, text: Option<String>) -> Result<Option<String>, Problem> {
+    let fits = |text: &String| !text.is_empty() && text.chars().count() <= TEXT_CHARS_MAX;
+    match text {
+        Some(text) if !fits(&text) => Err(Problem::invalid(format!("`{name}` must have 1 to {TEXT_CHARS_MAX} characters"))),
+        text => Ok(text),
+    }
+}
