@@ -30,7 +30,7 @@ use crate::cli::host_api::Announced;
 use crate::clock;
 use crate::config::{Config, GrantsConfig, StreamConfig, TriggerConfig, is_loopback};
 use crate::holds::Holds;
-use crate::operate::control::{Control, Steered};
+use crate::operate::control::{Clerk, Control, Steered};
 use crate::operate::known::Known;
 use crate::plugins;
 use crate::redrive::{KeepTask, RedriveTask};
@@ -74,6 +74,7 @@ pub struct App {
     sender: Sender,
     admin: BoundAdmin,
     announced: Announced,
+    clerk: Clerk,
     store: SqliteStore,
     threads: StoreThreads,
     drain_max: Duration,
@@ -129,12 +130,13 @@ impl App {
             commands.push(ordered);
         }
         let telemetry = (base.telemetry.health().clone(), base.signals.clone());
-        let control = Control::new(Known::of(config), steered, base.store.clone(), telemetry);
+        let (control, clerk) = Control::new(Known::of(config), steered, base.store.clone(), telemetry);
         let admin = admin.operated_by(Arc::new(control));
         let ways = set_out(streams).await.map_err(|error| one(&error))?;
         let streams = ways.into_iter().zip(commands).map(|((stream, way), ordered)| (stream, way, ordered)).collect();
         Ok(Self {
             streams,
+            clerk,
             redrives,
             keeper,
             files,
@@ -172,6 +174,11 @@ impl App {
         let stopped = stop.clone();
         supervisor.spawn(Kind::Mail, async move {
             self.sender.run(stopped.cancelled_owned()).await;
+            Ok(())
+        });
+        let (clerk, stopped) = (self.clerk, stop.clone());
+        supervisor.spawn(Kind::Orders, async move {
+            clerk.run(stopped).await;
             Ok(())
         });
         let stopped = stop.clone();

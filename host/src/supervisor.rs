@@ -19,6 +19,7 @@ pub enum Kind {
     Letters,
     Plugins,
     Mail,
+    Orders,
     Admin,
     Store,
 }
@@ -31,6 +32,7 @@ impl fmt::Display for Kind {
             Self::Letters => f.write_str("the keeper of dead letters"),
             Self::Plugins => f.write_str("the watcher of plugins"),
             Self::Mail => f.write_str("the sender of mail"),
+            Self::Orders => f.write_str("the clerk of operators' orders"),
             Self::Admin => f.write_str("the server of metrics and health"),
             Self::Store => f.write_str("the store"),
         }

@@ -14,7 +14,6 @@ mod plan;
 mod process;
 mod report;
 mod server;
-mod validation;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};

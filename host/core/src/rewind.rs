@@ -127,7 +127,8 @@ fn to_time(way: &StoredWay, time: Timestamp, now: Timestamp) -> Result<Plan, Ref
     let handled = handled_until(way);
     if handled < time {
         notes.push(
-            "the trigger has not handled everything that is older than that: it begins earlier, so that nothing is skipped".to_owned(),
+            "it is not known that the trigger has handled everything that is older: it begins earlier, so that nothing is skipped"
+                .to_owned(),
         );
     }
     Ok(anew(way, time.min(handled), notes))
@@ -171,6 +172,12 @@ fn to_number(way: &StoredWay, (named, number): (Option<&ShardId>, &SequenceNumbe
         .filter(|shard| named.is_none_or(|named| *named == shard.description.id) && holds(shard, number, stored));
     let holding: Vec<&ShardRange> = holding.collect();
     if holding.is_empty() {
+        // Of a shard that it still reads, though the endpoint names a last number of it.
+        let is_read = |shard: &ShardRange| stored(&shard.description.id).is_some_and(|checkpoint| !checkpoint.finished);
+        let may_come = |shard: &&ShardRange| is_read(shard) && shard.first.as_ref().is_none_or(|first| first <= number);
+        if shards.iter().filter(may_come).any(|shard| named.is_none_or(|named| *named == shard.description.id)) {
+            return Err(Refusal::Ahead(number.clone()));
+        }
         return Err(match named {
             Some(shard) => Refusal::Outside { shard: shard.clone(), number: number.clone() },
             None => Refusal::NoShard(number.clone()),
@@ -308,6 +315,8 @@ mod tests {
         check_number("a:10", "a=5-", "4", "NoShard(4)");
         check_number("a:10", "a=5-", "11", "Ahead(11)");
         check_number("a", "a=5-", "7", "Ahead(7)");
+        check_number("a:10", "a=5-12", "13", "Ahead(13)");
+        check_number("a:10!", "a=5-12", "13", "NoShard(13)");
         check_number("z:10! a:20", "a=11-", "z:9", "ShardGone(\"z\")");
         check_number("a:20", "a=11-", "y:12", "UnknownShard(\"y\")");
         check_number("a:20", "a=11-", "a:3", "Outside { shard: \"a\", number: 3 }");

@@ -1,17 +1,18 @@
 //! The running host, steered by name: what it knows is told, and what is ordered reaches the stream's task.
 //!
-//! Always holds: what an operator orders is durable before it is obeyed, and survives restarts; one order is carried out at a time; a stream's task is
-//! never waited for by what delivers.
+//! Always holds: what an operator orders is durable before it is obeyed, and survives restarts. One order is carried out at a time, and to its end,
+//! whether or not who gave it still waits: by a task of its own (`Clerk`).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 use tripline_admin::{Failure, Health, Letters as Chosen, Operator, Question, RewindWish};
 use tripline_core::letter::{LetterChoice, LetterError, Letters as _};
 use tripline_core::name::{StreamArn, StreamName, TriggerName};
-use tripline_core::port::{BoxFuture, Store as _};
+use tripline_core::port::{BoxFuture, ReadError, Store as _};
 use tripline_core::signal::{Signal, Signals};
 use tripline_store::SqliteStore;
 use tripline_stream::Source;
@@ -25,9 +26,28 @@ use crate::trigger::Trigger;
 
 const GAPS_MAX: usize = 1_000;
 
+/// Orders that wait for the one before them; beyond it, who gives one waits.
+const ORDERS_MAX: usize = 16;
+
 /// Cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Control(Arc<Inner>);
+pub(crate) struct Control {
+    inner: Arc<Inner>,
+    orders: mpsc::Sender<Order>,
+}
+
+/// Carries out what is ordered.
+#[derive(Debug)]
+pub(crate) struct Clerk {
+    inner: Arc<Inner>,
+    orders: mpsc::Receiver<Order>,
+}
+
+#[derive(Debug)]
+struct Order {
+    question: Question,
+    answer: oneshot::Sender<Result<Value, Failure>>,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -36,8 +56,6 @@ struct Inner {
     store: SqliteStore,
     health: Arc<Health>,
     signals: Arc<dyn Signals>,
-    /// Held while an order is carried out.
-    order: Mutex<()>,
 }
 
 /// A stream that the host follows.
@@ -57,20 +75,46 @@ impl Control {
         streams: BTreeMap<StreamName, Steered>,
         store: SqliteStore,
         (health, signals): (Arc<Health>, Arc<dyn Signals>),
-    ) -> Self {
-        let known = Arc::new(known);
-        Self(Arc::new(Inner { known, streams, store, health, signals, order: Mutex::new(()) }))
+    ) -> (Self, Clerk) {
+        let inner = Arc::new(Inner { known: Arc::new(known), streams, store, health, signals });
+        let (giving, orders) = mpsc::channel(ORDERS_MAX);
+        (Self { inner: inner.clone(), orders: giving }, Clerk { inner, orders })
+    }
+
+    async fn order(&self, question: Question) -> Result<Value, Failure> {
+        let (answer, answered) = oneshot::channel();
+        self.orders.send(Order { question, answer }).await.map_err(|_| stopping())?;
+        answered.await.map_err(|_| stopping())?
+    }
+}
+
+impl Clerk {
+    /// Until `stop`; an order that is begun is carried out.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        loop {
+            let Order { question, answer } = tokio::select! {
+                () = stop.cancelled() => return,
+                Some(order) = self.orders.recv() => order,
+                else => return stop.cancelled().await,
+            };
+            let done = match question {
+                Question::Pause(name) => self.inner.pause(name, true).await,
+                Question::Resume(name) => self.inner.pause(name, false).await,
+                Question::Rewind(name, wish) => self.inner.rewind(name, wish).await,
+                other => Err(Failure::Invalid(format!("{other:?} is no order"))),
+            };
+            // Who gave it may be gone.
+            let _ = answer.send(done);
+        }
     }
 }
 
 impl Operator for Control {
     fn ask(&self, question: Question) -> BoxFuture<'_, Result<Value, Failure>> {
-        let inner = &self.0;
+        let inner = &self.inner;
         Box::pin(async move {
             match question {
-                Question::Pause(name) => inner.pause(name, true).await,
-                Question::Resume(name) => inner.pause(name, false).await,
-                Question::Rewind(name, wish) => inner.rewind(name, wish).await,
+                order @ (Question::Pause(_) | Question::Resume(_) | Question::Rewind(..)) => self.order(order).await,
                 Question::Redrive(chosen) => letters(inner.store.mark(choice(chosen), clock::now()).await),
                 Question::Drop(chosen) => letters(inner.store.drop(choice(chosen)).await),
                 Question::Stream(name) => inner.stream(name).await,
@@ -83,7 +127,7 @@ impl Operator for Control {
 impl Inner {
     async fn read(&self, question: Question) -> Result<Value, Failure> {
         let (known, lives) = (self.known.clone(), self.lives());
-        let read = self.store.read(move |reader| Ok(known.answer(&question, reader, &lives)));
+        let read = self.store.list(move |reader| Ok(known.answer(&question, reader, &lives)));
         let answer = read.await.map_err(unavailable)?;
         answer.unwrap_or_else(|| Err(Failure::Invalid("that is no question".to_owned())))
     }
@@ -114,7 +158,6 @@ impl Inner {
         if !paused {
             steer::refuse_resume(&name, known)?;
         }
-        let _order = self.order.lock().await;
         let since = paused.then(clock::now);
         self.store.pause(name.clone(), since).await.map_err(unavailable)?;
         self.signals.emit(Signal::Paused { trigger: &name, paused });
@@ -124,7 +167,6 @@ impl Inner {
 
     async fn rewind(&self, name: TriggerName, wish: RewindWish) -> Result<Value, Failure> {
         let (stream, _) = self.steered(&name)?;
-        let _order = self.order.lock().await;
         let ways = self.store.ways(std::slice::from_ref(&name)).await.map_err(unavailable)?;
         let way = ways
             .into_iter()
@@ -150,13 +192,17 @@ impl Inner {
             let gaps = arn.as_ref().map_or(Ok(Vec::new()), |arn| reader.gaps_of_table(arn, GAPS_MAX))?;
             Ok((known.stream(&name, reader), gaps, reader.checkpoints()?))
         };
-        let (stream, gaps, checkpoints) = self.store.read(read).await.map_err(unavailable)?;
+        let (stream, gaps, checkpoints) = self.store.list(read).await.map_err(unavailable)?;
         let stream = stream?;
         let mut shards = Vec::new();
         for arn in stream.arns.iter().map(|arn| StreamArn::from(arn.as_str())) {
             let Some(steered) = steered else { break };
-            let details = steered.source.details(&arn).await;
-            let details = details.map_err(|error| Failure::Unavailable(format!("the shards of {arn} cannot be listed: {error}")))?;
+            let details = match steered.source.details(&arn).await {
+                Ok(details) => details,
+                // Its triggers learn of it in their time.
+                Err(ReadError::Gone(_)) => continue,
+                Err(error) => return Err(Failure::Unavailable(format!("the shards of {arn} cannot be listed: {error}"))),
+            };
             for shard in details.shards {
                 let id = shard.description.id.to_string();
                 let of_shard = || checkpoints.iter().filter(|row| row.stream == arn.as_str() && row.shard == id);

@@ -22,7 +22,7 @@ impl SqliteStore {
             LetterChoice::Ids(ids) => return Ok(self.write(Write::Letters { ids, all: true, what }).await?.count),
             LetterChoice::Matching { trigger, pattern } => (trigger, pattern),
         };
-        let ids = self.read(move |reader| reader.matching(trigger.as_ref(), pattern.as_deref())).await?;
+        let ids = self.list(move |reader| reader.matching(trigger.as_ref(), pattern.as_deref())).await?;
         let mut count = 0;
         for piece in ids.chunks(PIECE) {
             // One that has left meanwhile is not counted.

@@ -22,7 +22,7 @@ use crate::schema;
 use crate::thread::StoreThreads;
 use crate::writer::{QUEUE_MAX, Refusal, Request, Writer};
 
-/// State is read in the midst of plugin calls: one slow listing must not stop them.
+/// State is read in the midst of plugin calls: lists for people have a thread of their own, and one slow read stops only half of them.
 const READERS: usize = 2;
 
 /// Cheap to clone. The threads behind it end when the last clone is gone.
@@ -30,6 +30,7 @@ const READERS: usize = 2;
 pub struct SqliteStore {
     writer: mpsc::Sender<Request>,
     readers: Arc<Readers>,
+    lists: mpsc::Sender<Read>,
     mails: watch::Receiver<u64>,
     marks: watch::Receiver<u64>,
 }
@@ -51,8 +52,8 @@ impl SqliteStore {
         let fault = |error: std::io::Error| OpenError::Io { path: data_dir.to_owned(), reason: format!("cannot start a thread: {error}") };
         let mut threads = StoreThreads::new();
 
-        let mut readers = Vec::with_capacity(READERS);
-        for n in 0..READERS {
+        let mut readers = Vec::with_capacity(READERS + 1);
+        for n in 0..=READERS {
             let reader = SqliteReader::open(data_dir)?;
             let (reads, mut queue) = mpsc::channel::<Read>(QUEUE_MAX);
             let serve = move || {
@@ -69,8 +70,9 @@ impl SqliteStore {
         let (marked, marks) = watch::channel(0);
         let service = Writer { ledger, requests, signals, mails: accepted, marks: marked, failing: false, _lock: lock };
         threads.start("store", move || service.run()).map_err(fault)?;
+        let lists = readers.swap_remove(READERS);
         let readers = Arc::new(Readers { threads: readers, turn: AtomicUsize::new(0) });
-        Ok((Self { writer, readers, mails, marks }, threads))
+        Ok((Self { writer, readers, lists, mails, marks }, threads))
     }
 
     /// Changes whenever a commit has put mail into the outbox. Counts the mails since the store was opened.
@@ -83,20 +85,23 @@ impl SqliteStore {
         self.marks.clone()
     }
 
-    /// Runs `read` on a reader's thread: lists of dead letters, mails and the like for an API.
+    /// Runs `read` on a thread for what may be slow: lists of dead letters, checkpoints and the like for people.
+    pub async fn list<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&SqliteReader) -> Result<T, StoreError> + Send + 'static,
+    {
+        run(&self.lists, read).await
+    }
+
+    /// Runs `read` on a reader's thread, for what is quick.
     pub async fn read<T, F>(&self, read: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&SqliteReader) -> Result<T, StoreError> + Send + 'static,
     {
-        let (reply, answer) = oneshot::channel();
         let turn = self.readers.turn.fetch_add(1, Ordering::Relaxed) % self.readers.threads.len();
-        let job: Read = Box::new(move |reader| {
-            // Who no longer waits has no use for the answer.
-            let _ = reply.send(read(reader));
-        });
-        self.readers.threads[turn].send(job).await.map_err(|_| ended())?;
-        answer.await.map_err(|_| ended())?
+        run(&self.readers.threads[turn], read).await
     }
 
     /// Mails that were given up on are tried again: all of these, or none where one of them has not failed.
@@ -133,6 +138,20 @@ impl From<Refusal> for CommitError {
             other => Self::Failed(other.into()),
         }
     }
+}
+
+async fn run<T, F>(thread: &mpsc::Sender<Read>, read: F) -> Result<T, StoreError>
+where
+    T: Send + 'static,
+    F: FnOnce(&SqliteReader) -> Result<T, StoreError> + Send + 'static,
+{
+    let (reply, answer) = oneshot::channel();
+    let job: Read = Box::new(move |reader| {
+        // Who no longer waits has no use for the answer.
+        let _ = reply.send(read(reader));
+    });
+    thread.send(job).await.map_err(|_| ended())?;
+    answer.await.map_err(|_| ended())?
 }
 
 /// Only after a panic: handles keep the threads alive.

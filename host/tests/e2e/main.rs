@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on fails, and one with a seed says it")]
 
+mod api;
 mod command_line;
 mod credentials;
+mod dlq;
 mod drain;
 mod emulators;
 mod faults;
@@ -25,4 +27,5 @@ mod reload;
 mod replace;
 mod scripted;
 mod streams;
+mod triggers;
 mod views;

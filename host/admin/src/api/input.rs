@@ -6,7 +6,7 @@
 use axum::body::to_bytes;
 use axum::extract::{Query, Request};
 use axum::http::{Uri, header};
-use serde::de::{Deserialize, DeserializeOwned, Deserializer};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _};
 
 use super::problem::{Kind, Problem};
 
@@ -33,6 +33,10 @@ pub(crate) async fn body<T: DeserializeOwned>(request: Request) -> Result<T, Pro
     }
     let too_large = |_| Problem::new(Kind::TooLarge, format!("a body may have {BODY_BYTES_MAX} bytes: ask in several requests"));
     let bytes = to_bytes(request.into_body(), BODY_BYTES_MAX).await.map_err(too_large)?;
+    // A list would be taken for the values of an object's keys, in their order.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Problem::invalid("the body: a JSON object is needed"));
+    }
     serde_json::from_slice(&bytes).map_err(|error| Problem::invalid(format!("the body: {error}")))
 }
 
@@ -45,6 +49,26 @@ fn is_json(content_type: &str) -> bool {
 /// For what may be left out, and is no null where it is there.
 pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+/// As JSON has them: 1.0 is an integer.
+pub(crate) fn integers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<i64>>, D::Error> {
+    /// Beyond it, not every integer is a number of the kind.
+    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+    let integer = |number: serde_json::Number| {
+        let whole = || {
+            number
+                .as_f64()
+                .filter(|number| number.fract() == 0.0 && number.abs() <= EXACT_MAX)
+                .map(|number| number as i64)
+        };
+        number
+            .as_i64()
+            .or_else(whole)
+            .ok_or_else(|| D::Error::custom(format!("{number} is no number of a dead letter")))
+    };
+    let numbers = Vec::<serde_json::Number>::deserialize(deserializer)?;
+    numbers.into_iter().map(integer).collect::<Result<_, _>>().map(Some)
 }
 
 /// Of digits alone, and within `range`.

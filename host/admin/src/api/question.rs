@@ -58,7 +58,7 @@ pub struct RewindWish {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Letters {
-    #[serde(default, deserialize_with = "input::present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "input::integers", skip_serializing_if = "Option::is_none")]
     pub ids: Option<Vec<i64>>,
     #[serde(default, deserialize_with = "input::present", skip_serializing_if = "Option::is_none")]
     pub trigger: Option<String>,

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
-use tripline_admin::{Admin, COUNTER_SERIES_MAX, Health, Taps, Telemetry, Token};
+use tripline_admin::{Admin, COUNTER_SERIES_MAX, Health, Operator, Taps, Telemetry, Token};
 use tripline_core::port::{BoxFuture, CounterSource, CounterValue, StoreError};
 use tripline_core::time::Timestamp;
 
@@ -69,8 +69,20 @@ impl Bench {
 
 /// Serves `admin` while `client` talks to it, then stops it and sees that it stops.
 pub(crate) fn with_server<T, F: Future<Output = T>>(admin: Admin, client: impl FnOnce(SocketAddr) -> F) -> T {
+    serve(admin, None, client)
+}
+
+/// The same, with somebody who answers what the API is asked.
+pub(crate) fn serve<T, F: Future<Output = T>>(
+    admin: Admin,
+    operator: Option<Arc<dyn Operator>>,
+    client: impl FnOnce(SocketAddr) -> F,
+) -> T {
     Runtime::new().unwrap().block_on(async {
-        let bound = admin.bind().await.unwrap();
+        let mut bound = admin.bind().await.unwrap();
+        if let Some(operator) = operator {
+            bound = bound.operated_by(operator);
+        }
         let addr = bound.local_addr;
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = bound.run(async { drop(stopped.await) });

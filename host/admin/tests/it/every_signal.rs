@@ -88,6 +88,65 @@ fn streams() {
     check(&[lags(shard, true), lags(other, true), Signal::ShardFinished { stream, shard: other }], &[&lagging(1)]);
 }
 
+/// A rewind sets all shards down: what of them was open, lagged or stalled is not.
+#[test]
+fn what_is_set_down_is_forgotten() {
+    let Names { stream, shard, trigger, .. } = &Names::new();
+    let bench = Bench::new();
+    bench.telemetry.follows(trigger, stream);
+    let stopped = Signal::Gap { stream, trigger, gap: &gap(), stops: true };
+    let oldest = Signal::Oldest { trigger, shard, created: Some(Timestamp::from_ms(NOW_MS - 9_000)) };
+    let lags = Signal::Lags { stream, trigger, shard, lags: true };
+    let signals = [Signal::ShardOpened { stream, shard }, oldest, lags, stopped];
+    signals.iter().for_each(|signal| bench.telemetry.emit(*signal));
+    let shows = |samples: [&str; 3]| {
+        let text = bench.scrape();
+        samples
+            .iter()
+            .for_each(|sample| assert!(text.lines().any(|line| line == *sample), "no `{sample}` in:\n{text}"));
+    };
+    let open = "tripline_shards_open{stream=\"orders\"}";
+    let lagging = "tripline_shards_lagging{stream=\"orders\",trigger=\"mail\"}";
+    let age = "tripline_iterator_age_seconds{trigger=\"mail\"}";
+    shows([&format!("{open} 1"), &format!("{lagging} 1"), &format!("{age} 9")]);
+    let known = &bench.health.of_trigger(trigger)[shard];
+    assert!(known.lags && known.stopped && known.oldest.is_some(), "{known:?}");
+    bench.telemetry.emit(Signal::SetDown { stream });
+    shows([&format!("{open} 0"), &format!("{lagging} 0"), &format!("{age} 0")]);
+    assert!(bench.health.of_trigger(trigger).is_empty());
+}
+
+/// Nothing of a paused trigger is a stall, and its age is as much as it may be.
+#[test]
+fn a_pause_is_no_stall() {
+    let Names { stream, shard, trigger, .. } = &Names::new();
+    let now = Arc::new(AtomicU64::new(NOW_MS));
+    let read = now.clone();
+    let health = Health::new(Arc::new(move || Timestamp::from_ms(read.load(Ordering::Relaxed))), Duration::from_secs(300));
+    let bench = Bench { telemetry: Telemetry::new(health.clone()), health };
+    bench.telemetry.follows(trigger, stream);
+    bench.telemetry.emit(Signal::ShardOpened { stream, shard });
+    let oldest = |created: Option<u64>| Signal::Oldest { trigger, shard, created: created.map(Timestamp::from_ms) };
+    bench.telemetry.emit(oldest(Some(NOW_MS - 1_000)));
+    let paused = |paused| bench.telemetry.emit(Signal::Paused { trigger, paused });
+    paused(true);
+    // Nothing feeds its lane any more.
+    bench.telemetry.emit(oldest(None));
+    now.fetch_add(1_000_000, Ordering::Relaxed);
+    let stalls = |text: &str| text.lines().filter(|line| line.starts_with("tripline_shard_stalled_seconds{")).count();
+    let text = bench.scrape();
+    assert!(text.contains("tripline_trigger_paused{trigger=\"mail\"} 1\n"), "{text}");
+    assert!(text.contains("tripline_iterator_age_seconds{trigger=\"mail\"} 1001\n"), "{text}");
+    assert_eq!(stalls(&text), 0, "{text}");
+    paused(false);
+    let text = bench.scrape();
+    assert!(text.contains("tripline_trigger_paused{trigger=\"mail\"} 0\n"), "{text}");
+    assert!(text.contains("tripline_iterator_age_seconds{trigger=\"mail\"} 0\n"), "{text}");
+    assert_eq!(stalls(&text), 0, "what stood still is given its time: {text}");
+    now.fetch_add(301_000, Ordering::Relaxed);
+    assert_eq!(stalls(&bench.scrape()), 1);
+}
+
 fn gap() -> Gap {
     Gap { shard: Some("shard-1".into()), after: None, since: None, until: Timestamp::from_ms(NOW_MS), cause: Cause::Trimmed }
 }

@@ -8,4 +8,5 @@ mod letters;
 mod migrate;
 mod open;
 mod pin;
+mod steer;
 mod store;
