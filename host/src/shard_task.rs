@@ -15,11 +15,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tripline_core::backoff::Backoff;
-use tripline_core::delivery::{Batch, Lane, Settlement};
+use tripline_core::delivery::{Batch, Lane, RunId, Settlement};
 use tripline_core::feed::ReaderId;
 use tripline_core::follower::Finished;
 use tripline_core::name::{ShardId, StreamArn};
-use tripline_core::port::{Commit, Position};
+use tripline_core::port::{Commit, CommitError, Position};
 use tripline_core::shard::{Action, End, Event, ShardConsumer};
 use tripline_core::signal::{PollResult, Signal};
 use tripline_core::time::Timestamp;
@@ -70,9 +70,9 @@ impl Shard {
         (told, mut member): (&mut mpsc::Receiver<Told>, Member),
         stop: CancellationToken,
     ) -> Result<End> {
-        // Plugins of several triggers compute at once, each on whatever thread is free. A single one stays where its changes are in the
+        // Several batches compute at once, each on whatever thread is free. A single one stays where its changes are in the
         // processor's cache, and gives way at every tick. All else waits for others.
-        let is_shared = self.stream.triggers.len() > 1;
+        let is_shared = self.stream.triggers.len() > 1 || self.stream.triggers.iter().any(|trigger| trigger.policy.parallelism > 1);
         let mut deliveries = JoinSet::new();
         let mut waits = FuturesUnordered::new();
         let mut draining = false;
@@ -94,8 +94,10 @@ impl Shard {
                     Action::End(end) => return Ok(end),
                     Action::Held { items, .. } => member.held(&items),
                     Action::Finished { trigger, complete_until } => self.finished(trigger, complete_until).await,
-                    Action::Deliver { trigger, batch } if is_shared => drop(deliveries.spawn(self.clone().deliver(trigger, batch))),
-                    Action::Deliver { trigger, batch } => waits.push(self.clone().deliver(trigger, batch).boxed()),
+                    Action::Deliver { trigger, run, batch } if is_shared => {
+                        drop(deliveries.spawn(self.clone().deliver((trigger, run), batch)))
+                    }
+                    Action::Deliver { trigger, run, batch } => waits.push(self.clone().deliver((trigger, run), batch).boxed()),
                     Action::Open { reader, position } => waits.push(self.open(reader, position).boxed()),
                     Action::Poll { reader, iterator } => waits.push(self.poll(reader, iterator).boxed()),
                     Action::Commit { trigger, settlement } => waits.push(self.commit(trigger, *settlement).boxed()),
@@ -155,14 +157,14 @@ impl Shard {
         Event::Polled { reader, asked, result: page }
     }
 
-    async fn deliver(self, trigger: usize, batch: Batch) -> Event {
+    async fn deliver(self, (trigger, run): (usize, RunId), batch: Batch) -> Event {
         let named = &self.stream.triggers[trigger];
         let bytes = batch.changes.iter().map(|change| batch.origin.view.len_bytes(change)).sum();
         self.stream
             .signals
             .emit(Signal::Delivered { trigger: &named.name, changes: batch.changes.len(), bytes });
         let (report, version) = named.handle(&batch).await;
-        Event::Reported { trigger, report, version }
+        Event::Reported { trigger, run, report, version }
     }
 
     async fn commit(&self, trigger: usize, settlement: Settlement) -> Event {
@@ -180,9 +182,11 @@ impl Shard {
                 seen: settlement.seen.clone(),
                 now: clock::now(),
             };
-            // The store says why it failed; here it is only tried again.
-            if self.stream.store.commit(commit).await.is_ok() {
-                break;
+            match self.stream.store.commit(commit).await {
+                Ok(()) => break,
+                Err(CommitError::Conflict(keys)) => return Event::Conflicted { trigger, keys },
+                // The store says why it failed; here it is only tried again.
+                Err(CommitError::Failed(_)) => {}
             }
             tokio::time::sleep(COMMIT_BACKOFF.delay(failures, &mut random)).await;
         }

@@ -53,6 +53,7 @@ pub(crate) struct StreamMetrics {
     pub(crate) poll_duration: Histograms<1>,
     pub(crate) gaps: Counters<3>,
     pub(crate) shards_lagging: Gauges<2>,
+    pub(crate) changes_blocked: Gauges<2>,
     pub(crate) shard_stalled: Gauges<3>,
     pub(crate) window_full: Counters<1>,
 }
@@ -71,6 +72,11 @@ impl StreamMetrics {
                 "tripline_gaps_total",
                 "Times that a stream had let go of changes before a trigger had them: data may be lost",
                 ["stream", "trigger", "cause"],
+            ),
+            changes_blocked: r.gauge(
+                "tripline_changes_blocked",
+                "Changes that fail on and hold up their items, as the trigger's policy says",
+                ["stream", "trigger"],
             ),
             shards_lagging: r.gauge(
                 "tripline_shards_lagging",

@@ -72,6 +72,9 @@ fn stream(signal: &Signal<'_>) {
                 info!(target: "tripline::stream", %stream, %trigger, %shard, "trigger has caught up");
             }
         }
+        Signal::Blocked { stream, trigger, shard, changes } => {
+            debug!(target: "tripline::stream", %stream, %trigger, shard = %clean(shard.as_str()), changes, "changes that block their items");
+        }
         Signal::WindowFull { stream, shard, bytes } => {
             debug!(target: "tripline::stream", %stream, shard = %clean(shard.as_str()), bytes, "window full: reading waits for the triggers");
         }
@@ -114,6 +117,13 @@ fn delivery(signal: &Signal<'_>) {
         Signal::Skipped { trigger, event_id, attempts, reason } => {
             let (event_id, reason) = (clean(event_id), clean(reason));
             warn!(target: "tripline::trigger", %trigger, %event_id, attempts, %reason, "change given up on: skipped, as the trigger's policy says");
+        }
+        Signal::Stuck { trigger, shard, event_id, attempts, reason } => {
+            let (shard, event_id, reason) = (clean(shard.as_str()), clean(event_id), clean(reason));
+            error!(
+                target: "tripline::trigger", %trigger, %shard, %event_id, attempts, %reason,
+                "change blocks its item, as the trigger's policy says: it is delivered again and again; mend the plugin, or set                  `retry.then` to \"dead-letter\" or \"skip\" and start again"
+            );
         }
         Signal::Oldest { trigger, shard, created } => {
             let created_ms = created.map(|created| created.as_ms());

@@ -20,6 +20,8 @@ pub(crate) struct Remembered {
     open_shards: BTreeMap<StreamName, BTreeSet<ShardId>>,
     /// Shards in which a trigger lags.
     lagging: BTreeMap<(StreamName, TriggerName), BTreeSet<ShardId>>,
+    /// Changes of a trigger that hold up their items.
+    blocked: BTreeMap<(StreamName, TriggerName), BTreeMap<ShardId, usize>>,
     serving: BTreeMap<TriggerName, (Box<str>, PluginVersion)>,
 }
 
@@ -75,6 +77,14 @@ fn stream(metrics: &Metrics, remembered: &mut Remembered, signal: &Signal<'_>) {
             }
             m.shards_lagging.of([stream.as_str(), trigger.as_str()]).set(shards.len() as f64);
         }
+        Signal::Blocked { stream, trigger, shard, changes } => {
+            let shards = remembered.blocked.entry((stream.clone(), trigger.clone())).or_default();
+            match changes {
+                0 => drop(shards.remove(shard)),
+                _ => drop(shards.insert(shard.clone(), changes)),
+            }
+            m.changes_blocked.of([stream.as_str(), trigger.as_str()]).set(shards.values().sum::<usize>() as f64);
+        }
         Signal::WindowFull { stream, .. } => m.window_full.of([stream.as_str()]).inc(),
         Signal::SetDown { stream } => {
             remembered.open_shards.remove(stream);
@@ -82,6 +92,10 @@ fn stream(metrics: &Metrics, remembered: &mut Remembered, signal: &Signal<'_>) {
             for ((_, trigger), shards) in remembered.lagging.iter_mut().filter(|((of, _), _)| of == stream) {
                 shards.clear();
                 m.shards_lagging.of([stream.as_str(), trigger.as_str()]).set(0.0);
+            }
+            for ((_, trigger), shards) in remembered.blocked.iter_mut().filter(|((of, _), _)| of == stream) {
+                shards.clear();
+                m.changes_blocked.of([stream.as_str(), trigger.as_str()]).set(0.0);
             }
         }
         _ => {}
@@ -107,6 +121,7 @@ pub(crate) fn begin_following(metrics: &Metrics, trigger: &TriggerName, stream: 
         m.gaps.of([stream.as_str(), trigger.as_str(), cause.as_str()]);
     }
     m.shards_lagging.of([stream.as_str(), trigger.as_str()]);
+    m.changes_blocked.of([stream.as_str(), trigger.as_str()]);
 }
 
 fn delivery(metrics: &Metrics, signal: &Signal<'_>) {

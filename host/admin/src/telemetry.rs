@@ -55,6 +55,7 @@ impl Group {
             | Signal::Gap { .. }
             | Signal::Lags { .. }
             | Signal::WindowFull { .. }
+            | Signal::Blocked { .. }
             | Signal::SetDown { .. } => Self::Stream,
             Signal::Paused { .. }
             | Signal::Rewound { .. }
@@ -64,6 +65,7 @@ impl Group {
             | Signal::Acknowledged { .. }
             | Signal::DeadLettered { .. }
             | Signal::Skipped { .. }
+            | Signal::Stuck { .. }
             | Signal::Oldest { .. }
             | Signal::Committed { .. }
             | Signal::CommitFailed { .. }

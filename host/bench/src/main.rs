@@ -14,6 +14,7 @@ mod plan;
 mod process;
 mod report;
 mod server;
+mod validation;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};

@@ -6,8 +6,8 @@ use crate::case::{Case, CasePlugin, CaseView};
 use crate::contestant::node;
 use crate::measure::Used;
 use crate::process::{Contestant, measure};
-use crate::report::{Report, Row, Table};
-use crate::{Args, live};
+use crate::report::{Report, Row, Sheet, Table};
+use crate::{Args, live, validation};
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let mut report = Report::default();
@@ -16,6 +16,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         if args.wants(plan.name) {
             report.add(plan.measure(args)?);
         }
+    }
+    if args.wants(validation::NAME) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        report.add(Sheet::of(validation::NAME, validation::ABOUT, &runtime.block_on(validation::measure())?)?);
     }
     live::run(args, &mut report)?;
     report.print(args.json)

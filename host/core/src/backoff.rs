@@ -9,6 +9,11 @@ pub struct Backoff {
 }
 
 impl Backoff {
+    /// Every wait as long as the longest.
+    pub fn slowest(self) -> Self {
+        Self { first: self.max, max: self.max }
+    }
+
     /// The wait after the `failures`-th failure in a row (1, 2, …): between half of and the whole of `first` · 2^(failures-1), at most `max`.
     /// Half is kept, so that a retry never comes at once.
     pub fn delay(&self, failures: u32, random: &mut fastrand::Rng) -> Duration {

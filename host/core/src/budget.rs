@@ -54,6 +54,44 @@ impl Budget {
     }
 }
 
+/// What one holder has taken of a budget; given back when it goes.
+#[derive(Debug)]
+pub(crate) struct Share {
+    budget: Budget,
+    bytes: usize,
+}
+
+impl Share {
+    pub(crate) fn of(budget: Budget) -> Self {
+        Self { budget, bytes: 0 }
+    }
+
+    pub(crate) fn take(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        self.budget.take(bytes);
+    }
+
+    pub(crate) fn give_back(&mut self, bytes: usize) {
+        self.bytes -= bytes;
+        self.budget.give_back(bytes);
+    }
+
+    /// As a window: who holds nothing always has.
+    pub(crate) fn has_room(&self) -> bool {
+        self.bytes == 0 || self.budget.has_room()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.budget.give_back(self.bytes);
+    }
+}
+
 /// One reader's place.
 #[derive(Debug)]
 pub(crate) struct Entered(Budget);

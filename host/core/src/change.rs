@@ -101,6 +101,25 @@ impl Change {
         self.record.len()
     }
 
+    /// Whether its body holds little else.
+    pub fn is_alone(&self) -> bool {
+        self.body.len() <= 2 * self.record.len()
+    }
+
+    /// The same change with a body of its own: what is kept for long must not keep its page.
+    pub fn alone(&self) -> Self {
+        let start = self.record.start;
+        let moved = |span: Span| Span { start: span.start - start, end: span.end - start };
+        Self {
+            body: Arc::new(self.record_json().to_owned()),
+            record: moved(self.record),
+            keys: moved(self.keys),
+            new_image: self.new_image.map(moved),
+            old_image: self.old_image.map(moved),
+            ..self.clone()
+        }
+    }
+
     fn text(&self, span: Span) -> &str {
         &self.body[span.range()]
     }

@@ -25,6 +25,14 @@ pub enum Mutation {
 const OVERHEAD_BYTES: usize = 64;
 
 impl Mutation {
+    /// The entry of the trigger's state that it writes.
+    pub fn state_key(&self) -> Option<&str> {
+        match self {
+            Self::SetState { key, .. } | Self::DeleteState { key } => Some(key),
+            Self::AddCounter { .. } | Self::SendMail(_) => None,
+        }
+    }
+
     /// What it weighs in memory, about: what batches and commits are bounded by.
     pub fn size_bytes(&self) -> usize {
         let text = match self {

@@ -42,8 +42,17 @@ mutants! {
     EvictedLost = "a lane that falls behind the window goes on at its front",
     StaysFull = "a full window lets go once, and stays full of what lanes that left needed",
     OutOfOrder = "of two settlements in one commit the later one's mutations come first",
+    StretchOverPending = "two stretches of acknowledged changes become one over a pending change",
+    ItemsBeside = "a change goes out beside another of its item",
+    RetryOvertaken = "a later change of an item goes out while an earlier one waits for its next try",
+    HalvesBeside = "the halves of a batch go out at once, whatever their items",
+    ParkedForgotten = "what waits for its item is forgotten when the item is free",
+    FinishesEarly = "a shard is finished while a change of it waits for another try",
+    SeenDropped = "what a batch read is not validated at its commit",
+    ConflictAcknowledged = "a batch that lost to another's write counts as done",
+    FreeTryCosts = "a delivery that never reached the plugin, or lost to another's write, costs an attempt",
+    BlockGivesUp = "a change that is to block its item is kept as a dead letter after all",
     HeldDone = "a later change of an item that failed counts as done",
-    StateAhead = "a trigger with state gets its next batch before the commit",
     TwoPaces = "two readers of a shard poll as fast as one each",
 }
 

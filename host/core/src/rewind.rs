@@ -213,13 +213,14 @@ fn holds<'c>(shard: &ShardRange, number: &SequenceNumber, stored: impl Fn(&Shard
 
 /// Whether the trigger has acknowledged something there, or after it.
 fn came_to(checkpoint: &Checkpoint, number: &SequenceNumber) -> bool {
-    let beyond = checkpoint.acknowledged.last().is_some_and(|last| last >= number);
+    let beyond = checkpoint.acknowledged.end().is_some_and(|last| last >= number);
     checkpoint.covers(number) || beyond
 }
 
-/// Everything that is older is acknowledged.
+/// Everything that is older is acknowledged. No watermark: a reader would ask the stream for what comes after it, and no change may have that number.
 fn all_below(number: &SequenceNumber) -> Checkpoint {
-    Checkpoint { watermark: number.before(), ..Checkpoint::default() }
+    let below = number.before().map(|before| (SequenceNumber::zero(), before));
+    Checkpoint { acknowledged: below.into_iter().collect(), ..Checkpoint::default() }
 }
 
 /// All shards that come of this one, it itself not among them.

@@ -44,6 +44,11 @@ impl SequenceNumber {
         None
     }
 
+    /// Below every number that a stream gives.
+    pub fn zero() -> Self {
+        Self("0".into())
+    }
+
     fn significant(&self) -> &str {
         self.0.trim_start_matches('0')
     }

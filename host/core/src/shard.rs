@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use crate::delivery::{Batch, Lane, Report, Settlement, Step as LaneStep};
+use crate::delivery::{Batch, Lane, Report, RunId, Settlement, Step as LaneStep};
 use crate::feed::{Feed, ReaderId, Reading};
 use crate::gap::Cause;
 use crate::item_key::ItemKey;
@@ -46,12 +46,23 @@ pub enum Event {
     /// A delivery ended.
     Reported {
         trigger: usize,
+        run: RunId,
         report: Report,
         version: PluginVersion,
     },
     /// A settlement is durable.
     Committed {
         trigger: usize,
+    },
+    /// A settlement was refused: others have written these keys of the trigger's state since it read them.
+    Conflicted {
+        trigger: usize,
+        keys: Vec<Box<str>>,
+    },
+    /// So many batches of a trigger may be under way at once from now on.
+    Parallel {
+        trigger: usize,
+        parallelism: usize,
     },
     /// An operator pauses a trigger, or has it go on.
     Paused {
@@ -84,6 +95,7 @@ pub enum Action {
     },
     Deliver {
         trigger: usize,
+        run: RunId,
         batch: Batch,
     },
     /// To be tried until it is durable: no other of this trigger is committed before.
@@ -123,6 +135,8 @@ pub struct ShardConsumer {
     main: Option<Feed>,
     /// For all that lag.
     catch_up: Option<Feed>,
+    /// The slot for which the second reader was set up.
+    served: usize,
     readers: u32,
     /// Two readers share a shard's calls.
     poll_at: Timestamp,
@@ -148,6 +162,7 @@ impl ShardConsumer {
             slots: Vec::new(),
             main: None,
             catch_up: None,
+            served: 0,
             readers: 0,
             poll_at: Timestamp::default(),
             polled: None,
@@ -160,7 +175,7 @@ impl ShardConsumer {
 
     /// Before the first step: lanes that begin together share a reader, where they are about as far. Later, `Event::Joined`.
     pub fn add(&mut self, trigger: usize, lane: Lane) {
-        self.slots.push(Slot::new(trigger, lane));
+        self.slots.push(Slot::new(trigger, lane.within(&self.reading.budget)));
     }
 
     /// When to send `Woke`, if nothing else happens before.
@@ -184,8 +199,10 @@ impl ShardConsumer {
                 self.polled(now, reader, asked, result);
                 None
             }
-            Event::Reported { trigger, report, version } => self.reported(now, trigger, report, &version),
-            Event::Committed { trigger } => self.committed(trigger, &mut actions),
+            Event::Reported { trigger, run, report, version } => self.reported(now, (trigger, run), report, &version),
+            Event::Committed { trigger } => self.committed(now, trigger, &mut actions),
+            Event::Conflicted { trigger, keys } => self.steer(trigger, |lane| lane.conflicted(now, &keys)),
+            Event::Parallel { trigger, parallelism } => self.steer(trigger, |lane| lane.set_parallelism(parallelism)),
             Event::Paused { trigger, paused } => self.steer(trigger, |lane| lane.set_paused(paused)),
             Event::Hold { trigger, items } => {
                 let index = self.steer(trigger, |lane| lane.hold(&items));
@@ -258,14 +275,19 @@ impl ShardConsumer {
         }
     }
 
-    fn reported(&mut self, now: Timestamp, trigger: usize, report: Report, version: &PluginVersion) -> Option<usize> {
+    fn reported(&mut self, now: Timestamp, (trigger, run): (usize, RunId), report: Report, version: &PluginVersion) -> Option<usize> {
         let index = self.slots.iter().position(|slot| slot.trigger == trigger)?;
         let lane = &mut self.slots[index].lane;
-        let settled = lane.reported(now, report, version);
+        let settled = lane.reported(now, run, report, version);
         if let Some(reason) = &settled.reason {
             let (trigger, shard, backtrace) = (&lane.origin().trigger, &self.shard, settled.backtrace.as_deref());
             self.signals
                 .emit(Signal::ChangesFailed { trigger, shard, changes: settled.failed, reason, backtrace });
+        }
+        for stuck in &settled.stuck {
+            let trigger = &lane.origin().trigger;
+            let (event_id, attempts, reason) = (&*stuck.event_id, stuck.attempts, &*stuck.reason);
+            self.signals.emit(Signal::Stuck { trigger, shard: &self.shard, event_id, attempts, reason });
         }
         Some(index)
     }
@@ -289,9 +311,9 @@ impl ShardConsumer {
         });
     }
 
-    fn committed(&mut self, trigger: usize, actions: &mut Vec<Action>) -> Option<usize> {
+    fn committed(&mut self, now: Timestamp, trigger: usize, actions: &mut Vec<Action>) -> Option<usize> {
         let index = self.slots.iter().position(|slot| slot.trigger == trigger)?;
-        self.slots[index].lane.committed();
+        self.slots[index].lane.committed(now);
         if self.slots[index].lane.is_finished() {
             self.tell_lag(index, false);
         }
@@ -340,10 +362,12 @@ impl ShardConsumer {
         let window = feed.map(|feed| &feed.window);
         if !self.draining {
             let ended = feed.is_some_and(|feed| feed.reader.has_ended());
-            match slot.lane.next(now, window, ended) {
-                LaneStep::Deliver(batch) => actions.push(Action::Deliver { trigger: slot.trigger, batch }),
-                LaneStep::WaitUntil(time) => wake(&mut self.wake_at, time),
-                LaneStep::Idle | LaneStep::Busy | LaneStep::Finished => {}
+            loop {
+                match slot.lane.next(now, window, ended) {
+                    LaneStep::Deliver(run, batch) => actions.push(Action::Deliver { trigger: slot.trigger, run, batch }),
+                    LaneStep::WaitUntil(time) => break wake(&mut self.wake_at, time),
+                    LaneStep::Idle | LaneStep::Busy | LaneStep::Finished => break,
+                }
             }
         }
         // While the shard drains too: what is settled is done, and would only be done again.
@@ -357,6 +381,16 @@ impl ShardConsumer {
         if let Some(due) = slot.lane.commit_due() {
             wake(&mut self.wake_at, due);
         }
+        let blocked = slot.lane.blocked();
+        if slot.told_blocked != blocked {
+            slot.told_blocked = blocked;
+            self.signals.emit(Signal::Blocked {
+                stream: &self.stream,
+                trigger: &slot.lane.origin().trigger,
+                shard: &self.shard,
+                changes: blocked,
+            });
+        }
         let created = slot.lane.oldest(window);
         if slot.told_oldest != Some(created) {
             slot.told_oldest = Some(created);
@@ -368,7 +402,7 @@ impl ShardConsumer {
     /// Of a lane in which nothing has happened: when it wants to go on.
     fn wake_lane(&mut self, now: Timestamp, index: usize) {
         let lane = &self.slots[index].lane;
-        for time in [lane.commit_due(), lane.retry_due()].into_iter().flatten() {
+        for time in [lane.commit_due(), lane.due()].into_iter().flatten() {
             wake(&mut self.wake_at, time.max(now));
         }
     }

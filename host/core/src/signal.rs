@@ -127,6 +127,21 @@ pub enum Signal<'a> {
         attempts: u32,
         reason: &'a str,
     },
+    /// A change would have been given up, and holds up its item instead.
+    Stuck {
+        trigger: &'a TriggerName,
+        shard: &'a ShardId,
+        event_id: &'a str,
+        attempts: u32,
+        reason: &'a str,
+    },
+    /// So many changes of the shard hold up their items. Told when it changes.
+    Blocked {
+        stream: &'a StreamName,
+        trigger: &'a TriggerName,
+        shard: &'a ShardId,
+        changes: usize,
+    },
     /// The oldest change not acknowledged in this shard was created then; none: the trigger is at the tip, or has finished the shard. Told when it
     /// changes, and after each commit.
     Oldest {

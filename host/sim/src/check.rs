@@ -13,6 +13,7 @@ use tripline_world::{ShardRef, World};
 
 use crate::coverage::Met;
 use crate::facts::Fact;
+use crate::handler::{REJECTED, SUMS, as_sum};
 use crate::sim::{Phase, Sim, Trigger};
 use crate::store::{Fate, Told, Way};
 
@@ -27,7 +28,7 @@ fn day_ms() -> u64 {
 
 /// The durable order of each item, and what was given up or told.
 pub(crate) fn after_commit(sim: &mut Sim, index: usize, place: &(StreamArn, ShardId), settlement: &Settlement) -> Result<(), String> {
-    let Sim { triggers, facts, endpoint, coverage, now_ms, .. } = sim;
+    let Sim { triggers, facts, endpoint, coverage, now_ms, scenario, .. } = sim;
     let trigger = &mut triggers[index];
     for change in &trigger.way.log[trigger.checked..] {
         let key = &facts.all[*change as usize].key;
@@ -41,8 +42,21 @@ pub(crate) fn after_commit(sim: &mut Sim, index: usize, place: &(StreamArn, Shar
     trigger.checked = trigger.way.log.len();
     for letter in settlement.dead_letters.iter().chain(&settlement.skipped) {
         let change = facts.find(&letter.event_id).unwrap_or(u32::MAX);
-        if !trigger.plugin.has_failed(change) {
-            return Err(format!("trigger {index} gave up on change {change}, which never failed"));
+        let (failures, policy) = (trigger.plugin.failures_of(change), &trigger.spec.policy);
+        if failures == 0 || letter.attempts > failures {
+            return Err(format!(
+                "trigger {index} gave up on change {change} after {} attempts; it failed {failures} times",
+                letter.attempts
+            ));
+        }
+        let host_ms = now_ms.saturating_add_signed(scenario.host.skew_ms) + SLACK_MS;
+        let is_old = facts.all[change as usize].created_ms + policy.age_max.as_millis() as u64 <= host_ms;
+        let is_tried = policy.attempts_max.is_some_and(|max| letter.attempts >= max.get());
+        if &*letter.reason != REJECTED && !is_old && !is_tried {
+            return Err(format!("trigger {index} gave up on change {change} after only {} attempts", letter.attempts));
+        }
+        if policy.then == Then::Block {
+            return Err(format!("trigger {index} gave up on change {change}, and is to block"));
         }
     }
     if !settlement.dead_letters.is_empty() && trigger.spec.policy.then != Then::DeadLetter {
@@ -233,10 +247,22 @@ fn of_trigger(index: usize, trigger: &Trigger, sim: &Sim) -> Result<(), String> 
     for change in &way.log {
         lists.entry(&*sim.facts.all[*change as usize].key).or_default().extend(change.to_le_bytes());
     }
-    let differs = lists.iter().find(|(key, list)| way.lists.get(**key) != Some(*list)).map(|(key, _)| *key);
+    for (place, key) in SUMS.iter().enumerate() {
+        let handled = way.log.iter().filter(|change| **change as usize % SUMS.len() == place).count() as u64;
+        let sum = way.state.get(*key).map_or(0, |(_, value)| as_sum(value));
+        if sum != handled {
+            return Err(format!("trigger {index}: {key} says {sum}, and {handled} changes were handled"));
+        }
+    }
+    let differs = lists
+        .iter()
+        .find(|(key, list)| way.state.get(**key).map(|(_, value)| value) != Some(*list))
+        .map(|(key, _)| *key);
     match differs {
         Some(key) => Err(format!("trigger {index}: the state of {key} is not the list of its changes")),
-        None if lists.len() != way.lists.len() => Err(format!("trigger {index}: state of changes that were not handled")),
+        None if lists.len() != way.state.keys().filter(|key| !SUMS.contains(&&***key)).count() => {
+            Err(format!("trigger {index}: state of changes that were not handled"))
+        }
         None => Ok(()),
     }
 }

@@ -98,7 +98,7 @@ impl Sim {
             }
             HostDue::Told { slot, event } => self.told(slot, event),
             HostDue::Joins(join) => self.join(join),
-            HostDue::Reported { slot, trigger, report } => self.reported(slot, trigger, report),
+            HostDue::Reported { slot, trigger, run, report } => self.reported(slot, (trigger, run), report),
             HostDue::CommitTried { slot, trigger, settlement, failures } => self.try_commit(slot, trigger, (settlement, failures)),
             HostDue::Committed { slot, trigger } => {
                 if let Some(running) = self.running(slot) {
@@ -260,12 +260,16 @@ impl Sim {
 
     /// Who comes to a shard whose machine has not begun yet, begins with it; who comes to one that has just ended, with another.
     fn join(&mut self, join: Join) {
-        let Join { place, lost, trigger, lane } = join;
+        let Join { place, lost, trigger, mut lane } = join;
+        let held = self.heed(trigger, &mut lane);
         let seed = self.rng.u64(..);
         let (pace, window_bytes_max) = (self.scenario.host.reader, self.scenario.host.window_bytes_max);
         let now_ms = self.now_ms;
         let Some(host) = &mut self.host else { return };
         if let Some(slot) = host.places.get(&place).copied() {
+            host.running(slot)
+                .into_iter()
+                .for_each(|running| running.held.extend(held.clone().map(|items| (trigger, items))));
             return match host.running(slot).filter(|running| running.fresh) {
                 Some(running) => running.consumer.add(trigger, *lane),
                 None => self.step(slot, Event::Joined { trigger, lane }),
@@ -277,7 +281,8 @@ impl Sim {
         let slot = host.shards.len();
         self.trace
             .line(now_ms - self.scenario.start_ms, format_args!("{slot} is {}", short(place.1.as_str())));
-        host.shards.push(Some(Running::new(&place, consumer)));
+        let held = held.map(|items| (trigger, items)).into_iter().collect();
+        host.shards.push(Some(Running { held, ..Running::new(&place, consumer) }));
         host.places.insert(place, slot);
         self.later(now_ms, HostDue::Told { slot, event: Event::Woke });
     }

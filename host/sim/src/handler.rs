@@ -4,12 +4,16 @@ use std::collections::HashMap;
 
 use fastrand::Rng;
 use tripline_core::decimal::Decimal;
-use tripline_core::delivery::{Batch, FailedChange, Failure, Outcome, ReadFrom, Report};
+use tripline_core::delivery::{Batch, FailedChange, Failure, Outcome, ReadFrom, Report, Seen};
 use tripline_core::effect::{CounterKey, Effect, Mutation};
+use tripline_core::time::Timestamp;
 
 use crate::facts::Facts;
 use crate::scenario::TriggerSpec;
 use crate::store::{LOG, Way};
+
+/// Why a change is never to be tried again.
+pub(crate) const REJECTED: &str = "rejected";
 
 /// How a call will end; chosen when it begins.
 #[derive(Clone, Debug)]
@@ -25,15 +29,15 @@ pub(crate) struct Plugin {
     seen: Vec<bool>,
     /// By item: the newest change that was seen.
     newest: HashMap<Box<str>, u32>,
-    /// By place: whether it ever failed by itself.
-    failed: Vec<bool>,
+    /// By place: how often it failed, by itself or with its batch.
+    failed: Vec<u32>,
     /// All is well from now on.
     pub(crate) healed: bool,
 }
 
 impl Plugin {
-    pub(crate) fn has_failed(&self, change: u32) -> bool {
-        self.failed.get(change as usize).copied().unwrap_or(false)
+    pub(crate) fn failures_of(&self, change: u32) -> u32 {
+        self.failed.get(change as usize).copied().unwrap_or(0)
     }
 
     /// Sees the batch's changes. How many of them again; Err: one comes before what was seen of its item already, and was not seen.
@@ -92,20 +96,24 @@ impl Plugin {
             let failure = if self.healed {
                 None
             } else if manner.reject > 0.0 && rng.f32() < manner.reject {
-                Some(Failure::reject("rejected"))
+                Some(Failure::reject(REJECTED))
             } else {
                 (poisoned || (manner.partial > 0.0 && rng.f32() < manner.partial)).then(|| Failure::retry("failed"))
             };
             failures.extend(failure.map(|failure| FailedChange { index, failure }));
         }
+        if !self.healed && manner.lies > 0.0 && rng.f32() < manner.lies {
+            let index = batch.changes.len() as u32 + rng.u32(..3);
+            failures.push(FailedChange { index, failure: Failure::retry("of nothing") });
+        }
         failures
     }
 
     fn note(&mut self, outcome: &Outcome, batch: &Batch, facts: &Facts) {
-        self.failed.resize(facts.all.len(), false);
+        self.failed.resize(facts.all.len(), 0);
         let mut fail = |index: usize| {
             if let Some(change) = batch.changes.get(index).and_then(|change| facts.find(&change.event_id)) {
-                self.failed[change as usize] = true;
+                self.failed[change as usize] += 1;
             }
         };
         match outcome {
@@ -125,30 +133,62 @@ fn failed(reason: &str) -> Report {
     Report::of(Outcome::Failed(Failure::retry(reason)))
 }
 
-/// Each change is counted and logged, failed ones too: what a failed one leaves behind must not last.
+/// Each change is counted and logged, failed ones too: what a failed one leaves behind must not last. One with state keeps a list of each item's changes, and
+/// sums over many items.
 fn handled(batch: &Batch, spec: &TriggerSpec, (facts, way): (&Facts, &Way), failures: Vec<FailedChange>) -> Report {
     let one = Decimal::parse("1").unwrap_or_default();
-    let (mut effects, mut reads) = (Vec::with_capacity(batch.changes.len() * 2), Vec::new());
-    let mut written: HashMap<&str, (u32, Vec<u8>)> = HashMap::new();
+    let mut call = Call { way, effects: Vec::new(), reads: Vec::new(), seen: Vec::new(), written: HashMap::new() };
     for (index, change) in (0u32..).zip(&batch.changes) {
         let counter = CounterKey::new(change.event_id.clone(), Vec::new());
-        effects.push(Effect { change: index, mutation: Mutation::AddCounter { counter, delta: one.clone() } });
-        let key = format!("{LOG}{}", change.event_id).into();
-        effects.push(Effect { change: index, mutation: Mutation::SetState { key, value: Vec::new(), expires_ms: None } });
-        if !spec.keeps_state {
-            continue;
+        call.effects
+            .push(Effect { change: index, mutation: Mutation::AddCounter { counter, delta: one.clone() } });
+        call.set(index, format!("{LOG}{}", change.event_id).into(), Vec::new());
+        if spec.keeps_state {
+            let place = facts.find(&change.event_id).unwrap_or(u32::MAX);
+            call.update(index, change.keys_json(), |list| list.extend(place.to_le_bytes()));
+            call.update(index, SUMS[place as usize % SUMS.len()], |sum| *sum = (as_sum(sum) + 1).to_le_bytes().into());
         }
-        let item = change.keys_json();
-        let mut list = match written.get(item) {
-            Some((writer, list)) => {
-                reads.push(ReadFrom { reader: index, writer: *writer });
-                list.clone()
-            }
-            None => way.lists.get(item).cloned().unwrap_or_default(),
-        };
-        list.extend(facts.find(&change.event_id).unwrap_or(u32::MAX).to_le_bytes());
-        effects.push(Effect { change: index, mutation: Mutation::SetState { key: item.into(), value: list.clone(), expires_ms: None } });
-        written.insert(item, (index, list));
     }
-    Report { effects, reads, ..Report::of(Outcome::Handled(failures)) }
+    let Call { effects, reads, seen, .. } = call;
+    Report { effects, reads, seen, ..Report::of(Outcome::Handled(failures)) }
+}
+
+/// Keys of a trigger's state that changes of all shards write.
+pub(crate) const SUMS: [&str; 3] = ["sum:0", "sum:1", "sum:2"];
+
+pub(crate) fn as_sum(value: &[u8]) -> u64 {
+    value.try_into().map_or(0, u64::from_le_bytes)
+}
+
+/// What a call has done so far.
+struct Call<'a> {
+    way: &'a Way,
+    effects: Vec<Effect>,
+    reads: Vec<ReadFrom>,
+    seen: Vec<Seen>,
+    written: HashMap<Box<str>, (u32, Vec<u8>)>,
+}
+
+impl Call<'_> {
+    fn update(&mut self, change: u32, key: &str, update: impl FnOnce(&mut Vec<u8>)) {
+        let mut value = match self.written.get(key) {
+            Some((writer, value)) => {
+                self.reads.push(ReadFrom { reader: change, writer: *writer });
+                value.clone()
+            }
+            None => {
+                let stored = self.way.state.get(key);
+                self.seen
+                    .push(Seen { key: key.into(), version: stored.map(|(version, _)| *version), at: Timestamp::default() });
+                stored.map(|(_, value)| value.clone()).unwrap_or_default()
+            }
+        };
+        update(&mut value);
+        self.written.insert(key.into(), (change, value.clone()));
+        self.set(change, key.into(), value);
+    }
+
+    fn set(&mut self, change: u32, key: Box<str>, value: Vec<u8>) {
+        self.effects.push(Effect { change, mutation: Mutation::SetState { key, value, expires_ms: None } });
+    }
 }

@@ -5,9 +5,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tripline_core::budget::Budget;
-use tripline_core::delivery::{Lane, Report, Settlement};
+use tripline_core::delivery::{Lane, Report, RunId, Settlement};
 use tripline_core::feed::ReaderId;
 use tripline_core::follower::Follower;
+use tripline_core::item_key::ItemKey;
 use tripline_core::name::{ShardId, StreamArn};
 use tripline_core::port::{FindError, Position, ReadError, StreamInfo};
 use tripline_core::shard::{Event, ShardConsumer};
@@ -62,6 +63,7 @@ pub(crate) enum HostDue {
     Reported {
         slot: Slot,
         trigger: usize,
+        run: RunId,
         report: Report,
     },
     CommitTried {
@@ -155,10 +157,20 @@ pub(crate) struct Running {
     /// Readers with a call under way.
     pub(crate) asking: Vec<ReaderId>,
     /// Begun, not reported; begun, not committed.
-    pub(crate) delivering: Vec<usize>,
+    pub(crate) delivering: Vec<Delivery>,
     pub(crate) committing: Vec<usize>,
     /// Of those the ones that are durable, and not answered.
     pub(crate) durable: Vec<usize>,
+    /// Items of which nothing may be delivered, by trigger.
+    pub(crate) held: Vec<(usize, Arc<[ItemKey]>)>,
+}
+
+/// A call of a plugin under way.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) trigger: usize,
+    pub(crate) run: RunId,
+    pub(crate) items: Vec<ItemKey>,
 }
 
 /// A trigger's lane on its way to a shard.
@@ -182,6 +194,7 @@ impl Running {
             delivering: Vec::new(),
             committing: Vec::new(),
             durable: Vec::new(),
+            held: Vec::new(),
         }
     }
 }
@@ -198,6 +211,7 @@ pub(crate) enum Heard {
     Gap { stops: bool, trigger: Box<str> },
     Lags(bool),
     WindowFull,
+    Stuck,
     PollFailed(PollResult),
 }
 
@@ -217,6 +231,7 @@ impl Signals for Ears {
             Signal::Gap { stops, trigger, .. } => Heard::Gap { stops, trigger: trigger.as_str().into() },
             Signal::Lags { lags, .. } => Heard::Lags(lags),
             Signal::WindowFull { .. } => Heard::WindowFull,
+            Signal::Stuck { .. } => Heard::Stuck,
             Signal::PollFailed { result, .. } => Heard::PollFailed(result),
             _ => return,
         };

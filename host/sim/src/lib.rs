@@ -18,6 +18,7 @@ mod queue;
 mod scenario;
 mod shards;
 mod sim;
+mod steer;
 mod store;
 mod trace;
 

@@ -31,6 +31,7 @@ pub(crate) struct Scenario {
     pub(crate) triggers: Vec<TriggerSpec>,
     pub(crate) host: HostSpec,
     pub(crate) downs: Vec<Down>,
+    pub(crate) steers: Vec<Steer>,
     pub(crate) start_ms: u64,
     /// The host starts so long after the table was made.
     pub(crate) host_starts_ms: u64,
@@ -66,6 +67,25 @@ pub(crate) struct Down {
     pub(crate) drains: bool,
 }
 
+/// An operator acts on a trigger. All that is paused or held goes on at the story's end.
+#[derive(Clone, Debug)]
+pub(crate) struct Steer {
+    pub(crate) at_ms: u64,
+    pub(crate) trigger: usize,
+    pub(crate) act: Act,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Act {
+    Pause(bool),
+    Parallel(usize),
+    /// As a redrive of dead letters does, for so long: of some of all items.
+    Hold {
+        for_ms: u64,
+        items: u32,
+    },
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct TriggerSpec {
     pub(crate) start: Start,
@@ -88,12 +108,15 @@ pub(crate) struct Manner {
     pub(crate) whole: f32,
     pub(crate) reject: f32,
     pub(crate) not_run: f32,
+    /// It names a change that is not there.
+    pub(crate) lies: f32,
 }
 
 impl Manner {
     /// Must keep up whatever others do.
     pub(crate) fn is_healthy(&self, policy: &Policy) -> bool {
-        self.took_ms_max <= 100 && self.stuck.is_none() && (self.poison_every == 0 || policy.attempts_max.is_some())
+        let gets_past = policy.attempts_max.is_some() && policy.then != Then::Block;
+        self.took_ms_max <= 100 && self.stuck.is_none() && (self.poison_every == 0 || gets_past)
     }
 }
 
@@ -118,6 +141,7 @@ impl Scenario {
         if host.window_bytes_max < WINDOW_SMALL && rng.bool() {
             fall_behind(&mut rng, &mut triggers, &mut downs, end_ms);
         }
+        let steers = steers(&mut rng, count, host_starts_ms, end_ms);
         let limited = rng.u8(..4) == 0;
         let mut host = host;
         if limited {
@@ -129,7 +153,7 @@ impl Scenario {
             // A later page that fails would swallow the true answer between two lies.
             (faults.throttle.describe, faults.server_error.describe) = (0.0, 0.0);
         }
-        Self { seed, story, faults, limited, triggers, host, downs, start_ms, host_starts_ms, end_ms }
+        Self { seed, story, faults, limited, triggers, host, downs, steers, start_ms, host_starts_ms, end_ms }
     }
 }
 
@@ -199,11 +223,13 @@ fn trigger(rng: &mut Rng, host_starts_ms: u64, end_ms: u64) -> TriggerSpec {
     let policy = Policy {
         records_max: if rng.bool() { rng.usize(1..6) } else { 100 },
         bytes_max: if rng.u8(..4) == 0 { rng.usize(1..500) } else { 1024 * 1024 },
+        window: Duration::from_millis(if rng.u8(..4) == 0 { rng.u64(1..10_000) } else { 0 }),
+        parallelism: if rng.bool() { 1 } else { rng.usize(2..9) },
         attempts_max,
         age_max: Duration::from_secs(24 * 60 * 60),
         backoff: Backoff { first: Duration::from_millis(100), max: Duration::from_secs(30) },
         bisect: rng.bool(),
-        then: if rng.u8(..3) == 0 { Then::Skip } else { Then::DeadLetter },
+        then: [Then::DeadLetter, Then::DeadLetter, Then::Skip, Then::Block][rng.usize(..4)],
         delivers_ahead: !keeps_state,
     };
     let on_gap = if rng.u8(..3) == 0 { OnGap::Stop } else { OnGap::Continue };
@@ -231,7 +257,24 @@ fn manner(rng: &mut Rng, host_starts_ms: u64, end_ms: u64) -> Manner {
         whole: share(rng),
         reject: share(rng) / 4.0,
         not_run: share(rng),
+        lies: share(rng),
     }
+}
+
+fn steers(rng: &mut Rng, triggers: usize, from_ms: u64, end_ms: u64) -> Vec<Steer> {
+    let mut steers: Vec<Steer> = (0..some(rng, 6))
+        .map(|_| Steer {
+            at_ms: from_ms + rng.u64(1..=(end_ms.saturating_sub(from_ms)).max(1)),
+            trigger: rng.usize(..triggers),
+            act: match rng.u8(..6) {
+                0..=1 => Act::Pause(rng.u8(..3) < 2),
+                2..=3 => Act::Parallel(rng.usize(1..9)),
+                _ => Act::Hold { for_ms: rng.u64(1..30_000), items: rng.u32(1..4) },
+            },
+        })
+        .collect();
+    steers.sort_by_key(|steer| steer.at_ms);
+    steers
 }
 
 fn downs(rng: &mut Rng, from_ms: u64, end_ms: u64) -> Vec<Down> {
@@ -318,6 +361,9 @@ impl fmt::Display for Scenario {
             writeln!(f, "trigger {index}: {trigger:?}")?;
         }
         let since = |at_ms: u64| at_ms.saturating_sub(self.start_ms);
+        for steer in &self.steers {
+            writeln!(f, "trigger {} at +{} ms: {:?}", steer.trigger, since(steer.at_ms), steer.act)?;
+        }
         writeln!(f, "the host starts at +{} ms; the story ends at +{} ms", since(self.host_starts_ms), since(self.end_ms))?;
         for down in &self.downs {
             writeln!(f, "down at +{} ms for {} ms{}", since(down.at_ms), down.for_ms, if down.drains { ", drained" } else { "" })?;

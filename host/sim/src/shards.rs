@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use tripline_core::backoff::Backoff;
-use tripline_core::delivery::{Batch, Outcome, Report, Settlement};
+use tripline_core::delivery::{Batch, Outcome, Report, RunId, Settlement};
 use tripline_core::feed::ReaderId;
 use tripline_core::follower::Finished;
+use tripline_core::item_key::ItemKey;
 use tripline_core::name::PluginVersion;
 use tripline_core::shard::{Action, End, Event};
 use tripline_core::signal::PollResult;
@@ -15,8 +16,8 @@ use tripline_world::TransportFault;
 use crate::check;
 use crate::coverage::Met;
 use crate::handler::{Ends, Plugin};
-use crate::host::{Heard, HostDue, ReaderCall, Running, Slot};
-use crate::sim::{Due, Sim, trace};
+use crate::host::{Delivery, Heard, HostDue, ReaderCall, Running, Slot};
+use crate::sim::{Due, Sim, Trigger, trace};
 
 /// As the host's shell has it.
 const COMMIT_BACKOFF: Backoff = Backoff { first: Duration::from_millis(50), max: Duration::from_secs(5) };
@@ -27,6 +28,7 @@ pub(crate) struct Hanging {
     epoch: u32,
     slot: Slot,
     trigger: usize,
+    run: RunId,
     batch: Batch,
 }
 
@@ -71,7 +73,7 @@ impl Sim {
         match action {
             Action::Open { reader, position } => self.call(slot, reader, ReaderCall::Open(position)),
             Action::Poll { reader, iterator } => self.call(slot, reader, ReaderCall::Poll(iterator)),
-            Action::Deliver { trigger, batch } => self.deliver(slot, trigger, batch),
+            Action::Deliver { trigger, run, batch } => self.deliver(slot, (trigger, run), batch),
             Action::Commit { trigger, settlement } => {
                 trace!(self, "{slot} -> commit t{trigger} {:?}", settlement.checkpoint);
                 let beside = self.running(slot).is_some_and(|running| running.committing.contains(&trigger));
@@ -92,7 +94,7 @@ impl Sim {
                 }
             }
             Action::End(end) => self.ended(slot, end),
-            Action::Held { trigger, .. } => self.fail(format!("trigger {trigger} holds, and nobody asked")),
+            Action::Held { trigger, items } => self.is_held(slot, trigger, items),
         }
     }
 
@@ -148,12 +150,14 @@ impl Sim {
         }
     }
 
-    fn deliver(&mut self, slot: Slot, trigger: usize, batch: Batch) {
+    fn deliver(&mut self, slot: Slot, (trigger, run): (usize, RunId), batch: Batch) {
         let places: Vec<_> = batch.changes.iter().map(|change| self.facts.find(&change.event_id)).collect();
         trace!(self, "{slot} -> deliver t{trigger} {places:?} attempt {}", batch.attempt);
+        let items: Vec<ItemKey> = batch.changes.iter().map(|change| ItemKey::of(change)).collect();
+        let allowed = self.may_deliver(slot, trigger, &items);
+        self.must(allowed);
         let Some(running) = self.running(slot) else { return };
-        let beside = running.delivering.contains(&trigger);
-        running.delivering.push(trigger);
+        running.delivering.push(Delivery { trigger, run, items });
         let of = &mut self.triggers[trigger];
         let dice = (self.now_ms, &mut self.rng);
         let ends = of.plugin.call(&batch, &of.spec, (&self.facts, &of.way), dice);
@@ -162,38 +166,35 @@ impl Sim {
             let seen = of.plugin.see(&batch, &self.facts).map(|again| self.coverage.add(Met::Redelivered, again));
             self.must(seen);
         }
-        if beside {
-            self.fail(format!("two deliveries of trigger {trigger} in shard {slot} under way"));
-        }
         match ends {
             Ends::Never => {
                 self.coverage.met(Met::StuckHandlers);
                 let epoch = self.epochs;
-                self.hanging.push(Hanging { epoch, slot, trigger, batch });
+                self.hanging.push(Hanging { epoch, slot, trigger, run, batch });
             }
             Ends::After { ms, report } => {
                 let at_ms = self.now_ms + ms;
-                self.later(at_ms, HostDue::Reported { slot, trigger, report });
+                self.later(at_ms, HostDue::Reported { slot, trigger, run, report });
             }
         }
     }
 
     /// Deliveries that hang come to their end.
     pub(crate) fn recover(&mut self) {
-        for Hanging { epoch, slot, trigger, batch } in std::mem::take(&mut self.hanging) {
+        for Hanging { epoch, slot, trigger, run, batch } in std::mem::take(&mut self.hanging) {
             if epoch == self.epochs {
                 let of = &self.triggers[trigger];
                 let report = Plugin::recover(&batch, &of.spec, &self.facts, &of.way);
                 let now_ms = self.now_ms;
-                self.later(now_ms, HostDue::Reported { slot, trigger, report });
+                self.later(now_ms, HostDue::Reported { slot, trigger, run, report });
             }
         }
     }
 
-    pub(crate) fn reported(&mut self, slot: Slot, trigger: usize, report: Report) {
+    pub(crate) fn reported(&mut self, slot: Slot, (trigger, run): (usize, RunId), report: Report) {
         if let Some(running) = self.running(slot) {
-            running.delivering.retain(|other| *other != trigger);
-            self.step(slot, Event::Reported { trigger, report, version: PluginVersion::new("v1") });
+            running.delivering.retain(|other| (other.trigger, other.run) != (trigger, run));
+            self.step(slot, Event::Reported { trigger, run, report, version: PluginVersion::new("v1") });
         }
     }
 
@@ -202,7 +203,15 @@ impl Sim {
             let at_ms = self.now_ms + COMMIT_BACKOFF.delay(failures + 1, &mut self.rng).as_millis() as u64;
             return self.later(at_ms, HostDue::CommitTried { slot, trigger, settlement, failures: failures + 1 });
         }
+        let conflicts = self.triggers[trigger].way.conflicts(&settlement);
         let Some(running) = self.host.as_mut().and_then(|host| host.running(slot)) else { return };
+        if !conflicts.is_empty() {
+            running.committing.retain(|other| *other != trigger);
+            self.coverage.met(Met::Conflicts);
+            let event = Event::Conflicted { trigger, keys: conflicts };
+            let at_ms = self.now_ms + self.rng.u64(0..=self.scenario.host.commit_ms_max / 2);
+            return self.later(at_ms, HostDue::Told { slot, event });
+        }
         running.durable.push(trigger);
         let place = (running.arn.clone(), running.shard.clone());
         let of = &mut self.triggers[trigger];
@@ -235,20 +244,25 @@ impl Sim {
                 }
                 Heard::Gap { .. } => {}
                 Heard::Lags(lags) => self.coverage.met(if lags { Met::Lags } else { Met::Merges }),
+                Heard::Stuck => self.coverage.met(Met::Blocked),
                 Heard::WindowFull => self.coverage.met(Met::WindowsFull),
                 Heard::PollFailed(result) => self.coverage.met(met(result)),
             }
         }
     }
 
-    /// What windows hold together: their budget and one page for each of two feeds, which an answer of `records_a_page` bounds.
+    /// What windows and lanes hold together: their budget, one page for each of two feeds, which an answer of `records_a_page` bounds, and what a lane's
+    /// deliveries may come back with.
     fn check_memory(&mut self) {
         const CHANGE_BYTES_MAX: usize = 2_000;
         let spec = &self.scenario.host;
         let Some(host) = &self.host else { return };
         let feeds = 2 * host.places.len();
         let page = CHANGE_BYTES_MAX * (spec.records_a_page as usize).min(self.facts.all.len().max(1));
-        let bound = spec.budget_bytes.min(feeds * spec.window_bytes_max) + feeds * page;
+        let batch = |trigger: &Trigger| trigger.parallelism_max * trigger.spec.policy.records_max.min(self.facts.all.len());
+        let batches = CHANGE_BYTES_MAX * host.places.len() * self.triggers.iter().map(batch).sum::<usize>();
+        let parked = CHANGE_BYTES_MAX * host.places.len() * self.triggers.len() * self.facts.all.len();
+        let bound = spec.budget_bytes.min(feeds * spec.window_bytes_max + parked) + feeds * page + batches;
         let bytes = host.budget.bytes();
         if bytes > bound {
             self.fail(format!("windows hold {bytes} bytes, and may hold {bound}"));

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use fastrand::Rng;
+use tripline_core::item_key::ItemKey;
 use tripline_core::time::Timestamp;
 use tripline_world::{Faults, Op, SECOND_MS, World};
 
@@ -31,6 +32,10 @@ pub(crate) enum Due {
     Op(usize),
     Start,
     Down(usize),
+    /// The operator's act of this place.
+    Steer(usize),
+    /// A hold of this trigger ends.
+    Release(usize),
     /// The story is told: nothing goes wrong from now on.
     Epilogue,
     Deadline(Phase),
@@ -67,6 +72,12 @@ pub(crate) struct Trigger {
     pub(crate) checked: usize,
     /// It stands at a gap.
     pub(crate) stopped: bool,
+    pub(crate) paused: bool,
+    pub(crate) parallelism: usize,
+    /// The most that was ever allowed: what is under way ends.
+    pub(crate) parallelism_max: usize,
+    /// Items of which a dead letter would be delivered again.
+    pub(crate) held: Option<Arc<[ItemKey]>>,
 }
 
 #[derive(Debug)]
@@ -126,6 +137,10 @@ impl Sim {
             durable: HashMap::new(),
             checked: 0,
             stopped: false,
+            paused: false,
+            parallelism: spec.policy.parallelism,
+            parallelism_max: spec.policy.parallelism,
+            held: None,
         };
         let mut queue = Queue::new();
         if let Some((at_ms, _)) = scenario.story.first() {
@@ -133,6 +148,11 @@ impl Sim {
         }
         queue.push(scenario.host_starts_ms, Due::Start);
         scenario.downs.iter().enumerate().for_each(|(index, down)| queue.push(down.at_ms, Due::Down(index)));
+        scenario
+            .steers
+            .iter()
+            .enumerate()
+            .for_each(|(index, steer)| queue.push(steer.at_ms, Due::Steer(index)));
         queue.push(scenario.end_ms, Due::Epilogue);
         Self {
             now_ms: scenario.start_ms,
@@ -218,6 +238,8 @@ impl Sim {
             Due::Start if self.now_ms < self.up_at_ms => self.queue.push(self.up_at_ms, Due::Start),
             Due::Start => self.start_host(),
             Due::Down(index) => self.go_down(index),
+            Due::Steer(index) => self.steer(index),
+            Due::Release(trigger) => self.release(trigger),
             Due::Epilogue => self.epilogue(),
             Due::Deadline(phase) => self.deadline(phase),
             Due::Drained { epoch, for_ms } => {
@@ -276,6 +298,11 @@ impl Sim {
         self.kill(SECOND_MS);
     }
 
+    /// A machine that sleeps does nothing before.
+    pub(crate) fn sleeps_until(&self) -> Option<u64> {
+        (self.host.is_some() && self.now_ms < self.up_at_ms).then_some(self.up_at_ms)
+    }
+
     /// The process is gone, at once, and comes again.
     pub(crate) fn kill(&mut self, for_ms: u64) {
         let Some(host) = self.host.take() else { return };
@@ -312,6 +339,7 @@ impl Sim {
             return self.queue.push(at_ms, Due::Epilogue);
         }
         trace!(self, "epilogue");
+        self.end_steering();
         self.endpoint.world.set_faults(Faults::default());
         let table = self.endpoint.world.describe_table(TABLE).ok();
         let (table_name, view) = (Arc::from(TABLE), tripline_world::View::NewAndOldImages);

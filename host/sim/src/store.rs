@@ -9,6 +9,7 @@ use tripline_core::delivery::Settlement;
 use tripline_core::effect::{DeadLetter, Mutation};
 use tripline_core::gap::Gap;
 use tripline_core::name::{ShardId, StreamArn};
+use tripline_core::sequence::SequenceNumber;
 use tripline_core::start::{Pin, Repin};
 
 use crate::facts::Facts;
@@ -41,8 +42,9 @@ pub(crate) struct Way {
     pub(crate) settled: usize,
     /// Changes in the order in which their handling became durable.
     pub(crate) log: Vec<u32>,
-    /// By the item's key: places of its changes, four bytes each.
-    pub(crate) lists: HashMap<Box<str>, Vec<u8>>,
+    /// The trigger's state: by the item's key, places of its changes, four bytes each; and sums over many items. Each with its version.
+    pub(crate) state: HashMap<Box<str>, (u64, Vec<u8>)>,
+    versions: u64,
     /// What the trigger's counters say of each change.
     counts: HashMap<Box<str>, String>,
     pub(crate) gaps: Vec<Told>,
@@ -70,6 +72,13 @@ impl Way {
             .retain(|(arn, _), _| arn.table_part() != stream.table_part() || arn.label() >= stream.label());
         self.first_pin.get_or_insert_with(|| (repin.pin.clone(), now_ms));
         self.pin = Some(repin.pin.clone());
+    }
+
+    /// Keys that others have written since they were read.
+    pub(crate) fn conflicts(&self, settlement: &Settlement) -> Vec<Box<str>> {
+        let version = |key: &str| self.state.get(key).map(|(version, _)| *version);
+        let stale = settlement.seen.iter().filter(|seen| version(&seen.key) != seen.version);
+        stale.map(|seen| seen.key.clone()).collect()
     }
 
     /// Err: what the real store would refuse, or what must never be asked of it.
@@ -109,7 +118,8 @@ impl Way {
                     self.settle(change, Fate::Handled)
                 }
                 None => {
-                    self.lists.insert(key.clone(), value.clone());
+                    self.versions += 1;
+                    self.state.insert(key.clone(), (self.versions, value.clone()));
                     Ok(())
                 }
             },
@@ -157,8 +167,11 @@ fn refuse_going_back(old: &Checkpoint, new: &Checkpoint) -> Result<(), String> {
     if new.complete_until < old.complete_until {
         return Err(format!("complete_until would go back from {:?} to {:?}", old.complete_until, new.complete_until));
     }
-    match old.acknowledged.difference(&new.acknowledged).find(|number| !new.covers(number)) {
-        Some(lost) => Err(format!("the acknowledged change {lost} would be forgotten")),
+    let is_kept = |first: &SequenceNumber, last: &SequenceNumber| {
+        new.finished || new.watermark.as_ref().is_some_and(|mark| last <= mark) || new.acknowledged.covers(first, last)
+    };
+    match old.acknowledged.iter().find(|(first, last)| !is_kept(first, last)) {
+        Some((first, last)) => Err(format!("the acknowledged changes {first} to {last} would be forgotten")),
         None => Ok(()),
     }
 }

@@ -70,11 +70,6 @@ pub(super) fn trigger(name: &str, value: &Value<'_>, known: &Known<'_>) -> Optio
 }
 
 fn refuse_what_is_not_built_yet(section: &Section<'_>) {
-    if let Some(value) = section.get("parallelism")
-        && value.integer(1..=64).is_some_and(|parallelism| parallelism > 1)
-    {
-        value.planned("more than one batch of a shard at once", "set 1");
-    }
     if let Some(value) = section.get("instances") {
         value.choice(&[("fresh", ())], &["warm"]);
     }
@@ -152,16 +147,15 @@ fn attributes(value: &Value<'_>) -> Vec<Box<str>> {
 
 fn policy(section: &Section<'_>) -> Policy {
     let mut policy = Policy::default();
+    let parallelism = section.get("parallelism").and_then(|value| value.integer(1..=64));
+    policy.parallelism = parallelism.unwrap_or(policy.parallelism);
     if let Some(batch) = section.get("batch").and_then(|value| value.section(&BATCH)) {
         let records_max = batch.get("records_max").and_then(|value| value.integer(1..=10_000));
         policy.records_max = records_max.unwrap_or(policy.records_max);
         let bytes_max = batch.get("bytes_max").and_then(|value| value.size(1024..=16 << 20));
         policy.bytes_max = bytes_max.unwrap_or(policy.bytes_max);
-        if let Some(value) = batch.get("window")
-            && value.duration(Duration::ZERO..=5 * MINUTE).is_some_and(|window| !window.is_zero())
-        {
-            value.planned("waiting for a batch to fill", "set \"0s\"");
-        }
+        let window = batch.get("window").and_then(|value| value.duration(Duration::ZERO..=5 * MINUTE));
+        policy.window = window.unwrap_or(policy.window);
     }
     if let Some(retry) = section.get("retry").and_then(|value| value.section(&RETRY)) {
         if let Some(attempts_max) = retry.get("attempts_max").and_then(|value| attempts_max(&value)) {
@@ -171,9 +165,8 @@ fn policy(section: &Section<'_>) -> Policy {
         policy.age_max = age_max.unwrap_or(policy.age_max);
         policy.backoff = retry.get("backoff").and_then(|value| backoff(&value)).unwrap_or(policy.backoff);
         policy.bisect = retry.get("bisect").and_then(|value| value.bool()).unwrap_or(policy.bisect);
-        let then = retry
-            .get("then")
-            .and_then(|value| value.choice(&[("dead-letter", Then::DeadLetter), ("skip", Then::Skip)], &["block"]));
+        let words = [("dead-letter", Then::DeadLetter), ("block", Then::Block), ("skip", Then::Skip)];
+        let then = retry.get("then").and_then(|value| value.choice(&words, &[]));
         policy.then = then.unwrap_or(policy.then);
     }
     policy

@@ -3,7 +3,8 @@
 //! `checkpoints`: one row for each trigger, stream and shard. `watermark`: the sequence number as the stream wrote it, NULL
 //! when there is none yet. `finished`: 1 when the shard is closed and done. `updated_ms`: of the last commit.
 //! `complete_until_ms`: what was created before is acknowledged, or told as a gap; by the stream's clock, NULL: not known.
-//! `acknowledged`: the sequence numbers above the watermark, usually none; written as a difference.
+//! `acknowledged`: stretches of changes above the watermark, usually none; written as a difference. `sequence_number`: of the first change,
+//! `last_number`: of the last, NULL where it is the same.
 //!
 //! Invariant: a checkpoint never goes back. Neither the watermark falls, nor is an acknowledged change forgotten, nor a
 //! finished shard reopened: a commit that would is refused, since it would hand changes out twice. An earlier
@@ -52,6 +53,9 @@ CREATE INDEX checkpoints_finished ON checkpoints (updated_ms) WHERE finished = 1
 CREATE INDEX checkpoints_unfinished ON checkpoints (stream_arn, trigger_name) WHERE finished = 0;
 ";
 
+/// A row was one change before.
+pub(crate) const STRETCHES: &str = "ALTER TABLE acknowledged ADD COLUMN last_number TEXT;";
+
 /// A finished shard is named by DescribeStream for a day after it closed: its row is kept for much longer.
 const FINISHED_KEPT_MS: u64 = 3 * 24 * 60 * 60 * 1000;
 
@@ -62,7 +66,7 @@ pub struct CheckpointRow {
     pub stream: String,
     pub shard: String,
     pub watermark: Option<String>,
-    /// Ascending.
+    /// Stretches above the watermark, ascending: `17` or, from the first to the last change, `17-29`.
     pub acknowledged: Vec<String>,
     pub finished: bool,
     /// What was created before, by the stream's clock, is acknowledged or told as a gap.
@@ -85,11 +89,13 @@ fn read(connection: &Connection, row: &Row<'_>) -> rusqlite::Result<Checkpoint> 
     let id: i64 = row.get(0)?;
     let watermark: Option<String> = row.get(1)?;
     let watermark = watermark.map(|text| number(&text)).transpose()?;
-    let mut set = connection.prepare_cached("SELECT sequence_number FROM acknowledged WHERE checkpoint_id = ?1")?;
-    let acknowledged = set
-        .query_map([id], |row| row.get::<_, String>(0))?
-        .map(|text| number(&text?))
-        .collect::<Result<_, _>>()?;
+    let mut set = connection.prepare_cached("SELECT sequence_number, last_number FROM acknowledged WHERE checkpoint_id = ?1")?;
+    let stretches = set.query_map([id], |row| {
+        let first = number(&row.get::<_, String>(0)?)?;
+        let last = row.get::<_, Option<String>>(1)?.map(|last| number(&last)).transpose()?;
+        Ok((first.clone(), last.unwrap_or(first)))
+    })?;
+    let acknowledged = stretches.collect::<rusqlite::Result<_>>()?;
     let complete_until: Option<i64> = row.get(3)?;
     let complete_until = complete_until.map(|ms| Timestamp::from_ms(from_sql(ms)));
     Ok(Checkpoint { watermark, acknowledged, finished: row.get(2)?, complete_until })
@@ -123,12 +129,13 @@ pub(crate) fn save(
     let id: i64 = upsert.query_row(row, |row| row.get(0))?;
 
     let mut remove = connection.prepare_cached("DELETE FROM acknowledged WHERE checkpoint_id = ?1 AND sequence_number = ?2")?;
-    for gone in old.acknowledged.difference(&new.acknowledged) {
+    for (gone, _) in old.acknowledged.iter().filter(|(first, _)| new.acknowledged.last_of(first).is_none()) {
         remove.execute(params![id, gone.as_str()])?;
     }
-    let mut insert = connection.prepare_cached("INSERT OR IGNORE INTO acknowledged (checkpoint_id, sequence_number) VALUES (?1, ?2)")?;
-    for added in new.acknowledged.difference(&old.acknowledged) {
-        insert.execute(params![id, added.as_str()])?;
+    let mut insert = connection
+        .prepare_cached("INSERT OR REPLACE INTO acknowledged (checkpoint_id, sequence_number, last_number) VALUES (?1, ?2, ?3)")?;
+    for (first, last) in new.acknowledged.iter().filter(|(first, last)| old.acknowledged.last_of(first) != Some(last)) {
+        insert.execute(params![id, first.as_str(), Some(last.as_str()).filter(|_| first != last)])?;
     }
     Ok(new)
 }
@@ -145,8 +152,11 @@ fn refuse_going_back(place: &Place, old: &Checkpoint, new: &Checkpoint) -> Resul
         let shown = |mark: &Option<SequenceNumber>| mark.as_ref().map_or("none".to_owned(), ToString::to_string);
         return refused(format!("the watermark would go back from {} to {}", shown(&old.watermark), shown(&new.watermark)));
     }
-    match old.acknowledged.difference(&new.acknowledged).find(|number| !new.covers(number)) {
-        Some(lost) => refused(format!("the acknowledged change {lost} would be forgotten")),
+    let is_kept = |first: &SequenceNumber, last: &SequenceNumber| {
+        new.finished || new.watermark.as_ref().is_some_and(|mark| last <= mark) || new.acknowledged.covers(first, last)
+    };
+    match old.acknowledged.iter().find(|(first, last)| !is_kept(first, last)) {
+        Some((first, last)) => refused(format!("the acknowledged changes {first} to {last} would be forgotten")),
         None => Ok(()),
     }
 }
@@ -224,7 +234,7 @@ pub(crate) fn list(connection: &Connection) -> rusqlite::Result<Vec<CheckpointRo
             stream: row.get(5)?,
             shard: row.get(6)?,
             watermark: checkpoint.watermark.map(|mark| mark.to_string()),
-            acknowledged: checkpoint.acknowledged.iter().map(ToString::to_string).collect(),
+            acknowledged: checkpoint.acknowledged.shown().collect(),
             finished: checkpoint.finished,
             complete_until_ms: checkpoint.complete_until.map(Timestamp::as_ms),
             updated_ms: from_sql(row.get(7)?),

@@ -15,7 +15,7 @@ use crate::{checkpoint, counter, dead_letter, gap, outbox, pin, state, steer};
 const MIGRATIONS: &[&[&str]] = &[
     &[checkpoint::CREATE, counter::CREATE, state::CREATE, outbox::CREATE, dead_letter::CREATE],
     &[checkpoint::COMPLETE_UNTIL, pin::CREATE, gap::CREATE],
-    &[state::VERSION, dead_letter::REDRIVE, steer::CREATE],
+    &[state::VERSION, dead_letter::REDRIVE, steer::CREATE, checkpoint::STRETCHES],
 ];
 
 const KNOWN: u32 = MIGRATIONS.len() as u32;

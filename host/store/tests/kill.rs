@@ -52,7 +52,7 @@ async fn work(dir: &Path) {
                 let dead_letters = vec![letter(mark)];
                 store.commit(Commit { mutations, dead_letters, ..commit(&trigger, mark) }).await.unwrap();
                 println!("{trigger} {mark}");
-                if mark % 3 == 0 {
+                if mark.is_multiple_of(3) {
                     redrive(&store, &trigger).await;
                 }
             }

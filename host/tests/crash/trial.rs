@@ -75,9 +75,14 @@ impl Trial {
         let history = History::open(&place).await;
         let mails = MailTrial::start(&place, ANSWER_MS, seed);
         let mut config = std::fs::read_to_string(place.config_file()).unwrap();
+        for trigger in ["replicate", "stats", "welcome"] {
+            let title = format!("[triggers.{trigger}]\n");
+            assert!(config.contains(&title), "{config}");
+            config = config.replace(&title, &format!("{title}parallelism = 8\n"));
+        }
         config += &format!(
-            "\n[triggers.picky]\nstream = \"orders\"\nplugin = \"picky.wasm\"\nview = \"new-image\"\ngrants = {{ counters = true }}\n\
-             retry = {{ attempts_max = {PICKY_ATTEMPTS}, backoff = \"10ms..50ms\" }}\nsettings = {{ mode = \"picky\", heals_after = {PICKY_ATTEMPTS} }}\n"
+            "\n[triggers.picky]\nstream = \"orders\"\nplugin = \"picky.wasm\"\nview = \"new-image\"\ngrants = {{ counters = true, state = true }}\n\
+             parallelism = 8\nbatch = {{ records_max = 8 }}\nretry = {{ attempts_max = {PICKY_ATTEMPTS}, backoff = \"10ms..50ms\" }}\nsettings = {{ mode = \"picky\", heals_after = {PICKY_ATTEMPTS}, keeps = true }}\n"
         );
         std::fs::write(place.config_file(), config).unwrap();
         let traffic = Some(Traffic::new(seed).with_flaws(FLAWED_ONE_IN));

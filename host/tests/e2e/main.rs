@@ -5,6 +5,7 @@
 mod api;
 mod command_line;
 mod credentials;
+mod delivery;
 mod dlq;
 mod drain;
 mod emulators;

@@ -52,6 +52,12 @@ impl Record {
         self.new.as_ref().and_then(|item| item["flaw"]["S"].as_str())
     }
 
+    /// As the fixture adds up the item's keys.
+    fn digits(&self) -> u64 {
+        let keys = self.whole["dynamodb"]["Keys"].to_string();
+        keys.bytes().filter(u8::is_ascii_alphanumeric).map(u64::from).sum()
+    }
+
     /// The address that this change makes a mail to; none where it lacks something, or is no sign-up.
     fn mail_to(&self) -> Option<&str> {
         let user = self.new.as_ref().filter(|_| self.event == EventName::Insert)?;
@@ -72,6 +78,8 @@ pub(crate) struct Committed {
     dead_letters: Vec<DeadLetterRow>,
     /// Message-IDs, whether sent or not.
     mails: BTreeSet<String>,
+    /// What `picky` counts in its state.
+    kept: BTreeMap<String, u64>,
     /// Event IDs of `picky`'s dead letters that were ever marked to be delivered again.
     marked: BTreeSet<String>,
 }
@@ -79,11 +87,15 @@ pub(crate) struct Committed {
 impl Committed {
     /// All of one moment only while no host runs.
     pub(crate) fn read(reader: &SqliteReader) -> Self {
-        let number = |text: &String| SequenceNumber::parse(text).unwrap();
+        let number = |text: &str| SequenceNumber::parse(text).unwrap();
+        let stretch = |text: &String| {
+            let (first, last) = text.split_once('-').unwrap_or((text, text));
+            (number(first), number(last))
+        };
         let checkpoint = |row: tripline_store::CheckpointRow| {
-            let acknowledged = row.acknowledged.iter().map(number).collect();
+            let acknowledged = row.acknowledged.iter().map(stretch).collect();
             let checkpoint =
-                Checkpoint { watermark: row.watermark.as_ref().map(number), acknowledged, finished: row.finished, complete_until: None };
+                Checkpoint { watermark: row.watermark.as_deref().map(number), acknowledged, finished: row.finished, complete_until: None };
             ((row.trigger, row.shard), checkpoint)
         };
         let counter = |row: tripline_store::CounterRow| {
@@ -94,6 +106,7 @@ impl Committed {
             counters: without_zeros(reader.counters().unwrap().into_iter().map(counter).collect()),
             dead_letters: reader.dead_letters(None, ROWS_MAX).unwrap(),
             mails: reader.mails(ROWS_MAX).unwrap().into_iter().map(|mail| mail.message_id).collect(),
+            kept: kept(reader),
             marked: BTreeSet::new(),
         }
     }
@@ -134,6 +147,8 @@ pub(crate) struct Expected<'a> {
     counters: BTreeMap<(String, CounterKey), Decimal>,
     /// By trigger and event ID, with the deliveries that each takes.
     dead_letters: BTreeMap<(&'static str, &'a str), (&'a Record, u32)>,
+    /// What `picky` counts in its state, in keys that items share.
+    kept: BTreeMap<String, u64>,
     /// The recipients.
     mails: Vec<&'a str>,
 }
@@ -171,6 +186,7 @@ impl<'a> Expected<'a> {
             }
             ("picky", None) => {
                 let name = record.event.as_str().to_lowercase();
+                *self.kept.entry(format!("{name} {}", record.digits() % 16)).or_default() += 1;
                 self.count("picky", CounterKey::new("seen", vec![("name".into(), name.into())]), "1");
             }
             ("picky", Some(flaw)) => {
@@ -222,6 +238,13 @@ impl<'a> Expected<'a> {
         if committed.mails.len() != self.mails.len() {
             faults.push(format!("outbox: {} mails, expected {}", committed.mails.len(), self.mails.len()));
         }
+        let keys: BTreeSet<_> = self.kept.keys().chain(committed.kept.keys()).collect();
+        for key in keys {
+            let (expected, found) = (self.kept.get(key), committed.kept.get(key));
+            if expected != found {
+                faults.push(format!("state `{key}` of picky: {found:?}, expected {expected:?}"));
+            }
+        }
         self.dead_letter_faults(committed, &mut faults);
         faults
     }
@@ -258,6 +281,13 @@ impl<'a> Expected<'a> {
             faults.push(format!("no dead letter of {trigger} for event {event_id}"));
         }
     }
+}
+
+fn kept(reader: &SqliteReader) -> BTreeMap<String, u64> {
+    let rows = reader.state(Some(&"picky".into()), ROWS_MAX).unwrap();
+    rows.into_iter()
+        .map(|row| (row.key, String::from_utf8(row.value).unwrap().parse().unwrap()))
+        .collect()
 }
 
 fn without_zeros(mut counters: BTreeMap<(String, CounterKey), Decimal>) -> BTreeMap<(String, CounterKey), Decimal> {

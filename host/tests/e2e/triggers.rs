@@ -4,14 +4,13 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region as AwsRegion};
 use aws_sdk_dynamodb::types::{AttributeValue, StreamViewType};
 use serde_json::Value;
 use tempfile::TempDir;
 use tripline_local::{Region, RegionConfig};
 use tripline_store::SqliteReader;
 
-use crate::harness::{Host, PATIENCE, create_table, tripline};
+use crate::harness::{Host, PATIENCE, client_of, create_table, tripline};
 
 /// One table, and two triggers that count its items.
 pub(crate) struct Shop {
@@ -35,12 +34,7 @@ impl Shop {
              [triggers.count]\n{TRIGGER}[triggers.other]\n{TRIGGER}"
         );
         std::fs::write(dir.path().join("tripline.toml"), config).unwrap();
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .endpoint_url(&endpoint)
-            .region(AwsRegion::new("eu-west-1"))
-            .credentials_provider(Credentials::new("local", "local", None, None, "test"));
-        let client = Client::from_conf(config.build());
+        let client = client_of(&endpoint);
         create_table(&client, "orders", StreamViewType::NewAndOldImages).await;
         Self { dir, client, written: std::cell::Cell::new(0), _region: region }
     }
@@ -247,6 +241,28 @@ async fn a_rewind_brings_changes_again_exactly() {
     host.kill();
     let host = shop.start();
     shop.settled(&host, "count", items + 1).await;
+    assert!(host.stop());
+}
+
+/// While changes are delivered and committed: whatever is under way when the shards are set down is delivered again, and counted once.
+#[tokio::test(flavor = "multi_thread")]
+async fn rewinds_under_traffic_are_exact() {
+    let shop = Shop::new().await;
+    let host = shop.start();
+    for round in 0..8 {
+        shop.write(40).await;
+        // The other trigger's deliveries are set down with it.
+        let mut command = tripline();
+        command
+            .current_dir(shop.dir.path())
+            .args(["triggers", "rewind", "count", "--to", "trim-horizon", "--reset-state"]);
+        let mut rewinding = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        shop.write(40).await;
+        assert!(rewinding.wait().unwrap().success(), "round {round}");
+    }
+    let items = shop.written.get() as u64;
+    shop.settled(&host, "count", items).await;
+    shop.until(&host, "other", items + 1).await;
     assert!(host.stop());
 }
 

@@ -157,3 +157,23 @@ fn collect(folder: &Path, files: &mut Vec<(PathBuf, usize)>) {
         }
     }
 }
+
+/// `| … | shown by |` of docs/delivery.md: each test that it names is one.
+#[test]
+fn tests_that_the_docs_name_are_there() {
+    let page = fs::read_to_string(root().join("docs/delivery.md")).unwrap();
+    let rows: Vec<&str> = page.lines().filter(|line| line.ends_with("(core) |") || line.ends_with("(e2e) |")).collect();
+    let names = rows
+        .iter()
+        .filter_map(|row| row.rsplit(" | ").next())
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    let names: Vec<&str> = names.collect();
+    assert!(names.len() >= 10, "{names:?}");
+    let mut files = Vec::new();
+    for folder in ["host/core/src/delivery", "host/core/src/follower", "host/tests/e2e"] {
+        collect(&root().join(folder), &mut files);
+    }
+    let sources: String = files.iter().map(|(file, _)| fs::read_to_string(file).unwrap()).collect();
+    let missing: Vec<_> = names.iter().filter(|name| !sources.contains(&format!("fn {name}("))).collect();
+    assert!(missing.is_empty(), "docs/delivery.md names tests that are not there: {missing:?}");
+}

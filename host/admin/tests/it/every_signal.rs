@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::bench::{Bench, NOW_MS, NoCounters};
 use tripline_admin::{Definition, Health, Kind, Telemetry};
 use tripline_core::gap::{Cause, Gap};
+use tripline_core::letter::{DropCause, Kept};
 use tripline_core::name::{PluginVersion, ShardId, StreamArn, StreamName, TriggerName};
 use tripline_core::signal::{HandlerResult, LogLevel, MailResult, PollResult, Signal, Signals as _, WriteResult};
 use tripline_core::time::Timestamp;
@@ -235,6 +236,33 @@ fn delivery() {
         &[r#"tripline_iterator_age_seconds{trigger="mail"} 1.5"#],
     );
     check(&[Signal::Oldest { trigger, shard, created: None }], &[r#"tripline_iterator_age_seconds{trigger="mail"} 0"#]);
+}
+
+#[test]
+fn dead_letters() {
+    let Names { trigger, .. } = &Names::new();
+    let keys = ["k".into(), "l".into()];
+    let kept =
+        Kept { letters: vec![(trigger.clone(), 7), ("gone".into(), 0)], bytes: 900, oldest: Some(Timestamp::from_ms(NOW_MS - 2500)) };
+    check(
+        &[
+            Signal::Conflict { trigger, keys: &keys },
+            Signal::Redriven { trigger, done: 3, failed: 1 },
+            Signal::LettersKept(&kept),
+            Signal::LettersDropped { trigger, cause: DropCause::Age, letters: 4 },
+        ],
+        &[
+            r#"tripline_state_conflicts_total{trigger="mail"} 1"#,
+            r#"tripline_dead_letters_redriven_total{result="done",trigger="mail"} 3"#,
+            r#"tripline_dead_letters_redriven_total{result="failed",trigger="mail"} 1"#,
+            r#"tripline_dead_letters{trigger="mail"} 7"#,
+            r#"tripline_dead_letters{trigger="gone"} 0"#,
+            "tripline_dead_letters_bytes 900",
+            "tripline_dead_letters_oldest_seconds 2.5",
+            r#"tripline_dead_letters_dropped_total{cause="age",trigger="mail"} 4"#,
+        ],
+    );
+    check(&[Signal::LettersKept(&kept), Signal::LettersKept(&Kept::default())], &["tripline_dead_letters_oldest_seconds 0"]);
 }
 
 #[test]

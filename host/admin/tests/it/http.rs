@@ -69,6 +69,21 @@ fn readiness_says_what_is_missing() {
     assert!(bench.scrape().contains("\ntripline_ready 1\n"));
 }
 
+#[test]
+fn a_warning_is_named_while_the_host_is_ready_and_to_nobody_who_may_not_know() {
+    let (folder, bench) = (tempfile::tempdir().unwrap(), Bench::new());
+    bench.health.set(Component::Store, State::Ready);
+    let near = |reason| bench.telemetry.emit(Signal::LettersNearBounds(reason));
+    let local = || with_server(bench.admin("127.0.0.1:0", None), |addr| get(addr, "/readyz", &[LOCAL]));
+    near(Some("the dead letters take 9 of 10 bytes"));
+    let answer = local();
+    assert_eq!((answer.status, &*answer.body), (200, r#"{"problems":[],"ready":true,"warnings":["the dead letters take 9 of 10 bytes"]}"#));
+    let far = with_server(bench.admin("0.0.0.0:0", Some(token(&folder).0)), |addr| get(addr, "/readyz", &[LOCAL]));
+    assert_eq!((far.status, &*far.body), (200, r#"{"problems":[],"ready":true}"#));
+    near(None);
+    assert_eq!(local().body, r#"{"problems":[],"ready":true}"#);
+}
+
 /// A gap that stops a trigger: where it is, for whoever may know it.
 #[test]
 fn readiness_names_the_shard() {

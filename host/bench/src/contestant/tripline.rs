@@ -131,6 +131,7 @@ fn policy(case: &Case) -> Policy {
         bisect: true,
         then: Then::DeadLetter,
         delivers_ahead: true,
+        ..Policy::default()
     }
 }
 

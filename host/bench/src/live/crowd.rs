@@ -51,8 +51,8 @@ async fn row(triggers: usize, pace: Pace, changes: u64) -> Result<Row> {
     eprintln!("{NAME}: {triggers}, {}", pace.as_str());
     let mut endpoint = Endpoint::start(Setup::Scripted { shards: 1 })?;
     Writer::new(&endpoint.url).await?;
-    let before = endpoint.order(Order::Write { changes })?;
-    let host = Host::start(&Wanted { endpoint: &endpoint.url_for(pace), triggers, plugin: Plugin::TwoAttributes }).await?;
+    let before = endpoint.order(Order::Write { changes, poison: None })?;
+    let host = Host::start(&Wanted { endpoint: &endpoint.url_for(pace), triggers, plugin: Plugin::TwoAttributes, policy: "" }).await?;
 
     let (begun, used) = (Instant::now(), host.usage()?);
     host.until(ACKNOWLEDGED, (changes * triggers as u64) as f64).await?;

@@ -34,6 +34,8 @@ pub(super) enum Plugin {
     TwoAttributes,
     /// Logs each change.
     Echo,
+    /// The fixture's mode `worker`, with these settings besides.
+    Worker(&'static str),
 }
 
 /// What its config says.
@@ -42,6 +44,8 @@ pub(super) struct Wanted<'a> {
     pub(super) endpoint: &'a str,
     pub(super) triggers: usize,
     pub(super) plugin: Plugin,
+    /// More lines of each trigger.
+    pub(super) policy: &'a str,
 }
 
 /// Of the log, what is waited for.
@@ -131,7 +135,20 @@ impl Host {
         }
     }
 
-    async fn metric(&self, name: &str) -> Result<f64> {
+    /// Until the sum of a metric's samples is `wanted` or more. When that was, by a look every so often.
+    pub(super) async fn reaches(&self, metric: &str, wanted: f64) -> Result<Instant> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let is = self.metric(metric).await?;
+            if is >= wanted {
+                return Ok(Instant::now());
+            }
+            ensure!(Instant::now() < deadline, "{metric} is {is} and not {wanted} after {PATIENCE:?}");
+            sleep(LOOK_EVERY / 10).await;
+        }
+    }
+
+    pub(super) async fn metric(&self, name: &str) -> Result<f64> {
         let mut stream = TcpStream::connect(&self.address).await?;
         // HTTP/1.0 leaves the body in one piece.
         let request = format!("GET /metrics HTTP/1.0\r\nHost: {}\r\n\r\n", self.address);
@@ -177,8 +194,12 @@ impl Drop for Host {
 fn configured(wanted: &Wanted<'_>) -> Result<TempDir> {
     let dir = tempfile::tempdir()?;
     let (bytes, settings) = match wanted.plugin {
-        Plugin::TwoAttributes => (tripline_bundled::TWO_ATTRIBUTES, ""),
-        Plugin::Echo => (tripline_bundled::FIXTURE, "settings = { mode = \"echo\" }\n"),
+        Plugin::TwoAttributes => (tripline_bundled::TWO_ATTRIBUTES, String::new()),
+        Plugin::Echo => (tripline_bundled::FIXTURE, "settings = { mode = \"echo\" }\n".to_owned()),
+        Plugin::Worker(settings) => (
+            tripline_bundled::FIXTURE,
+            format!("grants = {{ counters = true, state = {} }}\nsettings = {{ mode = \"worker\", {settings} }}\n", uses_state(settings)),
+        ),
     };
     let mut config = format!(
         "[host]\ndata_dir = \"data\"\nlisten = \"127.0.0.1:0\"\n\
@@ -186,11 +207,19 @@ fn configured(wanted: &Wanted<'_>) -> Result<TempDir> {
         wanted.endpoint
     );
     for index in 0..wanted.triggers {
-        write!(config, "[triggers.trigger-{index}]\nstream = \"orders\"\nplugin = \"plugin.wasm\"\nview = \"new-image\"\n{settings}")?;
+        write!(
+            config,
+            "[triggers.trigger-{index}]\nstream = \"orders\"\nplugin = \"plugin.wasm\"\nview = \"new-image\"\n{settings}{}\n",
+            wanted.policy
+        )?;
     }
     std::fs::write(dir.path().join("plugin.wasm"), bytes)?;
     std::fs::write(dir.path().join("tripline.toml"), config)?;
     Ok(dir)
+}
+
+fn uses_state(settings: &str) -> bool {
+    settings.contains("keeps") || settings.contains("sums")
 }
 
 /// Beside this binary, where cargo puts both.

@@ -46,7 +46,7 @@ async fn row(setup: Setup, pace: Pace, writes: &Writes) -> Result<Row> {
     eprintln!("{NAME}: {endpoint}, {}, {writes:?}", pace.as_str());
     let served = Endpoint::start(setup)?;
     let writer = Writer::new(&served.url).await?;
-    let mut host = Host::start(&Wanted { endpoint: &served.url_for(pace), triggers: 1, plugin: Plugin::Echo }).await?;
+    let mut host = Host::start(&Wanted { endpoint: &served.url_for(pace), triggers: 1, plugin: Plugin::Echo, policy: "" }).await?;
     host.until("tripline_shards_open", 1.0).await?;
     let latency = writer.measure(&mut host, writes).await?;
     Ok(Row { endpoint, pace, writes: writes.count, pause_ms: [writes.pause_ms.start, writes.pause_ms.end], latency })

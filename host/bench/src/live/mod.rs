@@ -5,7 +5,9 @@
 mod crowd;
 mod endpoint;
 mod host;
+mod lanes;
 mod latency;
+mod poison;
 mod server;
 mod shards;
 mod writer;
@@ -45,6 +47,12 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
     }
     if args.wants(shards::NAME) {
         report.add(Sheet::of(shards::NAME, shards::ABOUT, &runtime.block_on(shards::measure())?)?);
+    }
+    if args.wants(lanes::NAME) {
+        report.add(Sheet::of(lanes::NAME, lanes::ABOUT, &runtime.block_on(lanes::measure(changes as u64 / 2))?)?);
+    }
+    if args.wants(poison::NAME) {
+        report.add(Sheet::of(poison::NAME, poison::ABOUT, &runtime.block_on(poison::measure())?)?);
     }
     if args.wants(latency::NAME) {
         report.add(Sheet::of(latency::NAME, latency::ABOUT, &runtime.block_on(latency::measure())?)?);

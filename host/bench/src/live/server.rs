@@ -18,7 +18,7 @@ use crate::body;
 use crate::case::{REGION, TABLE};
 
 /// As many items are written to in turn: all but the first so many changes are MODIFYs.
-const ITEMS: u64 = 1000;
+pub(super) const ITEMS: u64 = 1000;
 const ITEM_BYTES: usize = 500;
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -35,6 +35,8 @@ pub(super) enum Order {
     /// So many changes, at once.
     Write {
         changes: u64,
+        /// The status of this one of them is `poison`.
+        poison: Option<u64>,
     },
     /// So many, one after the other in equal steps.
     Trickle {
@@ -93,9 +95,9 @@ fn say(line: &str) -> Result<()> {
 async fn obey(scripted: &Scripted, order: Order, written: &mut u64) -> Result<()> {
     match order {
         Order::Count => {}
-        Order::Write { changes } => {
-            for _ in 0..changes {
-                write(scripted, written)?;
+        Order::Write { changes, poison } => {
+            for change in 0..changes {
+                write(scripted, written, poison == Some(change))?;
             }
         }
         Order::Trickle { changes, over } => {
@@ -103,7 +105,7 @@ async fn obey(scripted: &Scripted, order: Order, written: &mut u64) -> Result<()
             ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
             for _ in 0..changes {
                 ticks.tick().await;
-                write(scripted, written)?;
+                write(scripted, written, false)?;
             }
             ticks.tick().await;
         }
@@ -111,8 +113,9 @@ async fn obey(scripted: &Scripted, order: Order, written: &mut u64) -> Result<()
     Ok(())
 }
 
-fn write(scripted: &Scripted, written: &mut u64) -> Result<()> {
-    let status = if (*written / ITEMS).is_multiple_of(2) { "pending" } else { "paid" };
+fn write(scripted: &Scripted, written: &mut u64, is_poison: bool) -> Result<()> {
+    let healthy = if (*written / ITEMS).is_multiple_of(2) { "pending" } else { "paid" };
+    let status = if is_poison { "poison" } else { healthy };
     let item: Map<String, Value> = serde_json::from_str(&body::item((*written % ITEMS) as usize, status, ITEM_BYTES))?;
     let item = Item::parse(&Schema::sorted(), item).map_err(|error| anyhow::anyhow!("{error:?}"))?;
     scripted

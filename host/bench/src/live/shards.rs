@@ -48,7 +48,7 @@ async fn row(shards: u32, pace: Pace) -> Result<Row> {
     eprintln!("{NAME}: {shards}, {}", pace.as_str());
     let mut endpoint = Endpoint::start(Setup::Scripted { shards })?;
     let writer = Writer::new(&endpoint.url).await?;
-    let mut host = Host::start(&Wanted { endpoint: &endpoint.url_for(pace), triggers: 1, plugin: Plugin::Echo }).await?;
+    let mut host = Host::start(&Wanted { endpoint: &endpoint.url_for(pace), triggers: 1, plugin: Plugin::Echo, policy: "" }).await?;
     let begun = Instant::now();
     host.until(OPEN, f64::from(shards)).await?;
     let opened = begun.elapsed();

@@ -1,73 +1,59 @@
-//! One trigger's way through one shard: one batch at a time, in stream order.
+//! One trigger's way through one shard: batches of its changes, some at once, each item's in stream order.
 //!
 //! Invariants: a change is acknowledged only in a settlement, which holds what it left behind; the checkpoint never covers a change that
-//! is neither acknowledged nor given up; the changes of one item are acknowledged in stream order. One delivery and one commit are under way
-//! at most; settlements become durable in the order in which they were made.
+//! is neither acknowledged nor given up; an item has changes in one delivery at a time, and they are acknowledged in stream order. At most
+//! `parallelism` deliveries and one commit are under way; settlements become durable in the order in which they were made.
 //! Knows nothing of who calls the plugin or writes the settlement; of what a mutation is, only which change it belongs to.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::settle::{self, Verdict};
+use super::progress::Progress;
 use super::settlement::{Settlement, Uncommitted};
-use super::{Batch, Origin, Outcome, Policy, Report, Then};
-use crate::change::Change;
+use super::waiting::Waiting;
+use super::work::{Taken, Work};
+use super::{Batch, Origin, Policy};
+use crate::budget::Budget;
 use crate::checkpoint::Checkpoint;
-use crate::decimal::Decimal;
-use crate::effect::{CounterKey, Effect, Mutation};
 use crate::gap::{self, Cause, Gap, OnGap};
 use crate::item_key::ItemKey;
 use crate::mutant::{Mutant, on};
-use crate::name::{PluginVersion, ShardId};
+use crate::name::ShardId;
 use crate::sequence::SequenceNumber;
-use crate::start;
 use crate::time::Timestamp;
 use crate::window::Window;
 
-/// A change that was taken from the window, and how often it was delivered to no avail.
-#[derive(Clone, Debug)]
-pub(super) struct Taken {
-    pub(super) change: Arc<Change>,
-    pub(super) attempts: u32,
-    pub(super) first_attempt: Option<Timestamp>,
-}
+mod outcome;
+mod take;
 
-/// Changes that go out together.
-#[derive(Debug)]
-pub(super) struct Work {
-    pub(super) changes: Vec<Taken>,
-    pub(super) not_before: Timestamp,
-    /// Deliveries in a row that ended before the plugin ran: they cost no attempt, and yet must not come at once again.
-    pub(super) not_run: u32,
-}
+pub use outcome::{Settled, Stuck};
 
-impl Work {
-    /// Changes are in stream order, so the first was created first, to the second that creation is cut to.
-    fn oldest(&self) -> Option<Timestamp> {
-        self.changes.first().map(|taken| taken.change.created)
-    }
-}
+use outcome::{Committing, Settling};
+use take::Gathering;
+
+/// Tells a lane's deliveries apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunId(pub u64);
 
 /// What the shell does next.
 #[derive(Debug)]
 pub enum Step {
-    Deliver(Batch),
+    Deliver(RunId, Batch),
     WaitUntil(Timestamp),
     /// Nothing to do until the window has more.
     Idle,
-    /// A batch or a settlement is under way.
+    /// As many batches are under way as may be, or a settlement that all wait for.
     Busy,
     Finished,
 }
 
-/// What came of a report, to be said. What is to be committed, `commit` gives.
+/// A delivery under way.
 #[derive(Debug)]
-pub struct Settled {
-    /// Changes whose own failure it was, with the first reason; the batch is delivered again in whole or in part.
-    pub failed: usize,
-    pub reason: Option<Box<str>>,
-    pub backtrace: Option<Box<str>>,
+struct Run {
+    id: RunId,
+    work: Work,
+    /// Its items are busy. Where one batch goes at a time nobody needs to know.
+    is_tracked: bool,
 }
 
 /// How old the durable `complete_until` of a lane at the tip may become: far less than a stream remembers.
@@ -79,14 +65,16 @@ pub struct Lane {
     shard: ShardId,
     policy: Policy,
     random: fastrand::Rng,
-    checkpoint: Checkpoint,
+    progress: Progress,
     /// Changes that were created before are passed over.
     since: Option<Timestamp>,
     on_gap: OnGap,
     /// Window position of the next change to take.
     cursor: u64,
-    /// The newest change taken, and when it was created.
+    /// The newest change taken or passed over, and when it was created.
     frontier: Option<(SequenceNumber, Timestamp)>,
+    /// Changes taken.
+    taken: u64,
     /// What is durable, or on its way there, of the checkpoint's `complete_until`.
     told_complete: Option<Timestamp>,
     /// Up to when gaps are told in this run.
@@ -95,11 +83,13 @@ pub struct Lane {
     stopped: bool,
     /// An operator wants nothing delivered for now.
     paused: bool,
-    /// How often `hold` was asked for and not yet ended.
-    holds: u32,
-    /// Taken and to be delivered again, in stream order.
-    again: VecDeque<Work>,
-    delivering: Option<Work>,
+    waiting: Waiting,
+    gathering: Gathering,
+    runs: Vec<Run>,
+    run_count: u64,
+    /// Of a trigger with state: reported, and not begun to be committed.
+    settling: Vec<Settling>,
+    committing: Option<Committing>,
     uncommitted: Uncommitted,
     finished: bool,
 }
@@ -117,17 +107,21 @@ impl Lane {
             random: fastrand::Rng::with_seed(seed),
             finished: checkpoint.finished,
             told_complete: checkpoint.complete_until,
-            checkpoint,
+            progress: Progress::new(checkpoint),
             since: None,
             on_gap: OnGap::default(),
             cursor: 0,
             frontier: None,
+            taken: 0,
             told_gap: None,
             stopped: false,
             paused: false,
-            holds: 0,
-            again: VecDeque::new(),
-            delivering: None,
+            waiting: Waiting::new(Budget::new(usize::MAX)),
+            gathering: Gathering::default(),
+            runs: Vec::new(),
+            run_count: 0,
+            settling: Vec::new(),
+            committing: None,
             uncommitted: Uncommitted::default(),
         }
     }
@@ -142,14 +136,21 @@ impl Lane {
         Self { since, on_gap, ..self }
     }
 
+    /// Before it takes anything: what waits in it counts as what windows hold.
+    #[must_use]
+    pub fn within(mut self, budget: &Budget) -> Self {
+        self.waiting.share(budget.clone());
+        self
+    }
+
     /// To be made durable before anything else: that the trigger has begun the shard.
     pub fn announce(&mut self) {
-        self.uncommitted.settle(Settlement::of(self.checkpoint.clone()), None);
+        self.uncommitted.settle(Settlement::default(), None);
     }
 
     /// Up to which change it has taken or acknowledged all; none: it begins with the first.
     pub fn position(&self) -> Option<&SequenceNumber> {
-        self.frontier.as_ref().map(|(number, _)| number).max(self.checkpoint.watermark.as_ref())
+        self.frontier.as_ref().map(|(number, _)| number).max(self.progress.checkpoint.watermark.as_ref())
     }
 
     /// Window position below which this lane needs nothing more: what it has taken it holds itself.
@@ -162,33 +163,15 @@ impl Lane {
         self.cursor = cursor;
     }
 
-    /// Whether it would take more changes, now or once those under way are done.
+    /// Whether it would take more changes, now or once those under way are done. One that is full of what nobody can say when it is done wants no reader.
     pub fn wants_more(&self) -> bool {
-        !self.finished && !self.stopped && !self.paused
-    }
-
-    /// From now on it delivers nothing, and holds no reader; or goes on.
-    pub fn set_paused(&mut self, paused: bool) {
-        self.paused = paused;
-    }
-
-    /// Delivers none of these items' changes until `release` has been called as often.
-    pub fn hold(&mut self, _items: &[ItemKey]) {
-        self.holds += 1;
-    }
-
-    pub fn release(&mut self, _items: &[ItemKey]) {
-        self.holds = self.holds.saturating_sub(1);
-    }
-
-    /// Whether no change of these items is under way: not delivered, and not waiting for its commit.
-    pub fn is_clear_of(&self, _items: &[ItemKey]) -> bool {
-        !self.is_busy()
+        let is_jammed = self.is_at_limit() && self.runs.is_empty() && self.settling.is_empty() && self.committing.is_none();
+        !self.finished && !self.stopped && !self.paused && !is_jammed
     }
 
     /// Whether it would take changes now.
     pub fn is_hungry(&self) -> bool {
-        self.wants_more() && self.again.is_empty() && self.delivering.is_none() && !self.must_wait_for_commit()
+        self.wants_more() && self.has_slot() && !self.is_full()
     }
 
     /// It stands at a gap, and `OnGap::Stop` says to go no further.
@@ -196,9 +179,46 @@ impl Lane {
         self.stopped
     }
 
+    /// From now on it delivers nothing, and holds no reader; or goes on.
+    pub fn set_paused(&mut self, paused: bool) {
+        self.paused = paused;
+    }
+
+    /// So many batches may be under way from now on.
+    pub fn set_parallelism(&mut self, parallelism: usize) {
+        self.policy.parallelism = parallelism.max(1);
+        if self.tracks() {
+            let runs = self.runs.iter_mut().map(|run| (&mut run.is_tracked, &run.work.changes));
+            let committing = self.committing.iter_mut().flat_map(|committing| &mut committing.runs);
+            let settling = self.settling.iter_mut().chain(committing).map(|run| (&mut run.is_tracked, &run.changes));
+            for (is_tracked, changes) in runs.chain(settling) {
+                self.waiting.occupy(changes);
+                *is_tracked = true;
+            }
+        }
+    }
+
+    /// Delivers none of these items' changes until `release` has been called as often.
+    pub fn hold(&mut self, items: &[ItemKey]) {
+        self.waiting.hold(items);
+        self.gathering.give_up(items, &mut self.waiting);
+    }
+
+    pub fn release(&mut self, items: &[ItemKey]) {
+        self.waiting.release(items);
+    }
+
+    /// Whether no change of these items is under way: not delivered, and not waiting for a commit that later ones wait for.
+    pub fn is_clear_of(&self, items: &[ItemKey]) -> bool {
+        let runs = self.runs.iter().map(|run| &run.work.changes);
+        let settling = self.settling.iter().chain(self.committing.iter().flat_map(|committing| &committing.runs));
+        let mut under_way = runs.chain(settling.map(|settling| &settling.changes)).flatten();
+        !under_way.any(|taken| items.contains(&taken.item()))
+    }
+
     /// Up to when all is acknowledged or told as a gap, by the stream's clock.
     pub fn complete_until(&self) -> Option<Timestamp> {
-        self.checkpoint.complete_until
+        self.progress.checkpoint.complete_until
     }
 
     /// All of the shard is acknowledged, and that is durable.
@@ -208,131 +228,144 @@ impl Lane {
 
     /// A delivery or a commit is under way.
     pub fn is_busy(&self) -> bool {
-        self.delivering.is_some() || !self.uncommitted.is_empty()
+        !self.runs.is_empty() || !self.settling.is_empty() || !self.uncommitted.is_empty()
+    }
+
+    /// Changes that are tried again and again, since `Then::Block` says so.
+    pub fn blocked(&self) -> usize {
+        let under_way = self.runs.iter().flat_map(|run| &run.work.changes).filter(|taken| taken.blocked);
+        self.waiting.blocked() + under_way.count()
+    }
+
+    /// Nothing that was taken is pending.
+    fn is_clear(&self) -> bool {
+        self.runs.is_empty()
+            && self.settling.is_empty()
+            && self.committing.is_none()
+            && self.waiting.is_empty()
+            && self.gathering.is_empty()
+    }
+
+    /// Whether the items of what is under way must be known.
+    fn tracks(&self) -> bool {
+        self.policy.parallelism > 1 || !self.policy.window.is_zero()
+    }
+
+    fn has_slot(&self) -> bool {
+        // Where the next change of an item waits for the commit, so does the batch's place.
+        let committing = self.committing.as_ref().map_or(0, |committing| committing.runs.len());
+        let under_way = self.runs.len() + self.settling.len() + committing;
+        under_way < self.policy.parallelism && !self.uncommitted.is_full()
     }
 
     /// When the oldest change that is not durable yet, of those that are taken or wait in the window, was created; none: at the tip. Without a window
     /// the lane lags: there is more, created then or later.
     pub fn oldest(&self, window: Option<&Window>) -> Option<Timestamp> {
-        let delivering = self.delivering.as_ref().and_then(Work::oldest);
-        let again = self.again.front().and_then(Work::oldest);
-        let taken = [self.uncommitted.oldest(), delivering, again].into_iter().flatten().min();
+        let taken = [self.uncommitted.oldest(), self.oldest_pending()].into_iter().flatten().min();
         taken.or_else(|| match window {
             Some(window) => window.get(self.cursor).map(|change| change.created),
-            None if self.wants_more() => self.frontier.as_ref().map(|(_, created)| *created).or(self.checkpoint.complete_until),
+            None if self.wants_more() => self.frontier.as_ref().map(|(_, created)| *created).or(self.complete_until()),
             None => None,
         })
     }
 
-    /// What to do at `now`. `window`: what it takes from, none where nothing feeds it. `ended`: the window will get no more changes. A batch that this names
-    /// must be reported on, a settlement committed.
+    /// Of what is taken and not acknowledged: changes are in stream order.
+    fn oldest_pending(&self) -> Option<Timestamp> {
+        let runs = self.runs.iter().filter_map(|run| run.work.oldest());
+        let settling = self.settling.iter().filter_map(Settling::oldest);
+        let committing = self.committing.iter().flat_map(|committing| &committing.runs).filter_map(Settling::oldest_again);
+        let waiting = self.waiting.oldest().into_iter().chain(self.gathering.oldest());
+        runs.chain(settling).chain(committing).chain(waiting).min()
+    }
+
+    /// What to do at `now`; to be asked again until it is no delivery. `window`: what it takes from, none where nothing feeds it. `ended`: the window will
+    /// get no more changes. A batch that this names must be reported on, a settlement committed.
     pub fn next(&mut self, now: Timestamp, window: Option<&Window>, ended: bool) -> Step {
         if self.finished {
             return Step::Finished;
         }
-        if self.delivering.is_some() || self.must_wait_for_commit() {
-            return Step::Busy;
+        if self.paused {
+            return if self.is_busy() { Step::Busy } else { Step::Idle };
         }
-        if self.paused || self.holds > 0 {
-            return Step::Idle;
+        let has_slot = self.has_slot();
+        if has_slot && let Some(work) = self.waiting.pop_again(now) {
+            return self.deliver(now, work, true);
         }
         let window = window.filter(|_| !self.stopped);
-        match (self.again.front(), window) {
-            (Some(work), _) if now < work.not_before => return Step::WaitUntil(work.not_before),
-            (None, Some(window)) => self.take(window),
-            _ => {}
+        if has_slot || !self.policy.window.is_zero() {
+            self.gather(now, window);
         }
-        if let Some(mut work) = self.again.pop_front() {
-            for taken in &mut work.changes {
-                taken.first_attempt.get_or_insert(now);
+        let is_last = ended && window.is_none_or(|window| self.cursor >= window.end()) && !self.waiting.has_ready();
+        if has_slot && self.gathering.is_due(now, self.policy.window, is_last) {
+            let work = Work::of(self.gathering.take());
+            let tracks = self.tracks();
+            if tracks {
+                self.waiting.occupy(&work.changes);
             }
-            let batch = self.batch(&work);
-            self.delivering = Some(work);
-            return Step::Deliver(batch);
+            return self.deliver(now, work, tracks);
         }
-        if !ended || window.is_none_or(|window| window.get(self.cursor).is_some()) {
-            return Step::Idle;
+        if !has_slot {
+            return Step::Busy;
+        }
+        if let Some(time) = self.due() {
+            return Step::WaitUntil(time);
+        }
+        if !is_last || window.is_none() || !(self.is_clear() || on(Mutant::FinishesEarly)) {
+            return if self.is_busy() { Step::Busy } else { Step::Idle };
         }
         self.finish();
         Step::Busy
     }
 
-    fn must_wait_for_commit(&self) -> bool {
-        let ahead = self.policy.delivers_ahead || on(Mutant::StateAhead);
-        !self.uncommitted.is_empty() && (!ahead || self.uncommitted.is_full())
+    fn deliver(&mut self, now: Timestamp, mut work: Work, is_tracked: bool) -> Step {
+        for taken in &mut work.changes {
+            taken.first_attempt.get_or_insert(now);
+        }
+        let attempts = work.changes.iter().map(|taken| taken.attempts).max().unwrap_or(0);
+        let batch = Batch {
+            origin: self.origin.clone(),
+            shard: self.shard.clone(),
+            attempt: attempts + 1,
+            changes: work.changes.iter().map(|taken| taken.change.clone()).collect(),
+        };
+        self.run_count += 1;
+        let id = RunId(self.run_count);
+        self.runs.push(Run { id, work, is_tracked });
+        Step::Deliver(id, batch)
     }
 
     /// The shard is closed and all of it is acknowledged.
     fn finish(&mut self) {
-        if !self.checkpoint.finished {
-            self.checkpoint.finished = true;
-            self.checkpoint.acknowledged.clear();
+        let checkpoint = &mut self.progress.checkpoint;
+        if !checkpoint.finished {
+            checkpoint.finished = true;
+            checkpoint.acknowledged.clear();
             self.complete(self.frontier.as_ref().map(|(_, created)| *created));
-            self.told_complete = self.checkpoint.complete_until;
-            self.uncommitted.settle(Settlement::of(self.checkpoint.clone()), None);
+            self.told_complete = self.complete_until();
+            self.uncommitted.settle(Settlement::default(), None);
         }
     }
 
-    /// What to commit at `now`, if anything. To be asked after `next`, and again at `commit_due`.
-    pub fn commit(&mut self, now: Timestamp) -> Option<Settlement> {
-        let more = self.delivering.is_some() && self.policy.delivers_ahead;
-        self.uncommitted.begin(now, more)
-    }
-
-    /// When `commit` has something at the latest, as far as is known now.
-    pub fn commit_due(&self) -> Option<Timestamp> {
-        self.uncommitted.due()
-    }
-
-    /// When what failed is due again; none: nothing waits for that alone.
-    pub fn retry_due(&self) -> Option<Timestamp> {
-        let waits = self.delivering.is_none() && self.wants_more() && self.holds == 0;
-        self.again.front().filter(|_| waits).map(|work| work.not_before)
-    }
-
-    /// What the delivery under way came to.
-    pub fn reported(&mut self, now: Timestamp, report: Report, version: &PluginVersion) -> Settled {
-        let Some(work) = self.delivering.take() else { return Settled::nothing() };
-        match report.outcome {
-            Outcome::NotRun(reason) => {
-                self.put_back(now, work);
-                Settled { reason: Some(reason.into()), ..Settled::nothing() }
-            }
-            Outcome::Failed(failure) if settle::may_bisect(&self.policy, &work, &failure) => {
-                let failed = work.changes.len();
-                self.bisect(work);
-                Settled { failed, reason: Some(failure.reason), backtrace: failure.backtrace }
-            }
-            outcome => {
-                let oldest = work.oldest();
-                let mut verdict = settle::judge(&self.policy, now, work, outcome, &report.reads);
-                if let Some(settlement) = self.conclude(now, &mut verdict, report.effects, version) {
-                    self.uncommitted.settle(settlement, oldest);
-                }
-                Settled { failed: verdict.failed, reason: verdict.reason, backtrace: verdict.backtrace }
-            }
-        }
-    }
-
-    /// The settlement under way is durable.
-    pub fn committed(&mut self) {
-        self.uncommitted.committed();
-        self.finished = self.checkpoint.finished && self.uncommitted.is_empty();
+    /// When `next` has something that waits for a time; none: for nothing but changes, reports and commits.
+    pub fn due(&self) -> Option<Timestamp> {
+        let goes = self.has_slot() && !self.paused && !self.finished;
+        let due = [self.waiting.due(), self.gathering.due(self.policy.window)].into_iter().flatten().min();
+        due.filter(|_| goes)
     }
 
     /// The reader stood at the tip at `tip`, the window's end being `end`: if this lane is there too, it is complete until then. That is made durable
     /// now and then, so that a quiet shard's trimmed position is known to be no loss.
     pub fn stood_at_tip(&mut self, tip: Timestamp, end: u64) {
-        if self.finished || self.stopped || self.is_busy() || !self.again.is_empty() || self.cursor != end {
+        if self.finished || self.stopped || self.is_busy() || !self.is_clear() || self.cursor != end {
             return;
         }
         self.complete(Some(tip));
         if self.told_complete.is_none_or(|told| tip.since(told) >= TIP_EVERY) {
             if let Some((frontier, _)) = &self.frontier {
-                self.checkpoint.advance(frontier);
+                self.progress.pass(frontier);
             }
-            self.told_complete = self.checkpoint.complete_until;
-            self.uncommitted.settle(Settlement::of(self.checkpoint.clone()), None);
+            self.told_complete = self.complete_until();
+            self.uncommitted.settle(Settlement::default(), None);
         }
     }
 
@@ -340,10 +373,11 @@ impl Lane {
     pub fn doubt(&mut self, now: Timestamp, cause: Cause) -> Option<Gap> {
         // What it may miss was created after what it has taken last.
         let taken = self.frontier.as_ref().map(|(_, created)| *created);
-        let since = self.checkpoint.complete_until.max(taken).max(self.told_gap);
-        let is_new = since.is_none() && self.checkpoint.watermark.is_none() && self.checkpoint.acknowledged.is_empty();
+        let checkpoint = &self.progress.checkpoint;
+        let since = checkpoint.complete_until.max(taken).max(self.told_gap);
+        let is_new = since.is_none() && checkpoint.watermark.is_none() && checkpoint.acknowledged.is_empty();
         let is_young = since.is_some_and(|since| !gap::may_be_trimmed(since, now));
-        if !self.wants_more() || (cause == Cause::Trimmed && (is_new || is_young)) || on(Mutant::GapSwallowed) {
+        if self.finished || self.stopped || (cause == Cause::Trimmed && (is_new || is_young)) || on(Mutant::GapSwallowed) {
             return None;
         }
         let gap = Gap { shard: Some(self.shard.clone()), after: self.position().cloned(), since, until: now, cause };
@@ -352,140 +386,19 @@ impl Lane {
             OnGap::Continue => {
                 self.told_gap = Some(gap::told_until(now));
                 // Not while older changes are pending: a crash would lose them, and that must be told then.
-                if self.delivering.is_none() && self.again.is_empty() {
+                if self.is_clear() {
                     self.complete(self.told_gap);
-                    self.told_complete = self.checkpoint.complete_until;
+                    self.told_complete = self.complete_until();
                 }
                 let gaps = if on(Mutant::GapNotDurable) { Vec::new() } else { vec![gap.clone()] };
-                let settlement = Settlement { gaps, ..Settlement::of(self.checkpoint.clone()) };
-                self.uncommitted.settle(settlement, None);
+                self.uncommitted.settle(Settlement { gaps, ..Settlement::default() }, None);
             }
         }
         Some(gap)
     }
 
     fn complete(&mut self, until: Option<Timestamp>) {
-        self.checkpoint.complete_until = self.checkpoint.complete_until.max(until);
-    }
-
-    /// Takes the next batch's worth of changes from the window, passing over what is acknowledged already or older than the trigger's beginning.
-    fn take(&mut self, window: &Window) {
-        let mut changes = Vec::new();
-        let mut bytes = 0;
-        let mut newest = None;
-        while let Some(change) = window.get(self.cursor) {
-            let too_old = self.since.is_some_and(|since| start::is_older(change.created, since));
-            let covered = too_old || self.checkpoint.covers(&change.sequence_number);
-            let size = self.origin.view.len_bytes(change);
-            let full = changes.len() == self.policy.records_max || bytes + size > self.policy.bytes_max;
-            if !covered && full && !changes.is_empty() {
-                break;
-            }
-            self.cursor += 1;
-            newest = Some(change);
-            if !covered {
-                bytes += size;
-                changes.push(Taken { change: change.clone(), attempts: 0, first_attempt: None });
-            }
-        }
-        if let Some(newest) = newest {
-            self.frontier = Some((newest.sequence_number.clone(), newest.created));
-        }
-        if !changes.is_empty() {
-            self.again.push_back(Work { changes, not_before: Timestamp::default(), not_run: 0 });
-        }
-    }
-
-    fn batch(&self, work: &Work) -> Batch {
-        let attempts = work.changes.iter().map(|taken| taken.attempts).max().unwrap_or(0);
-        Batch {
-            origin: self.origin.clone(),
-            shard: self.shard.clone(),
-            attempt: attempts + 1,
-            changes: work.changes.iter().map(|taken| taken.change.clone()).collect(),
-        }
-    }
-
-    fn put_back(&mut self, now: Timestamp, mut work: Work) {
-        work.not_run = work.not_run.saturating_add(1);
-        work.not_before = now + self.policy.backoff.delay(work.not_run, &mut self.random);
-        self.again.push_front(work);
-    }
-
-    fn bisect(&mut self, mut work: Work) {
-        let second = work.changes.split_off(work.changes.len() / 2);
-        self.again.push_front(Work { changes: second, not_before: work.not_before, not_run: 0 });
-        self.again.push_front(work);
-    }
-
-    /// Moves the checkpoint, and takes what is to be delivered again out of the verdict.
-    fn conclude(&mut self, now: Timestamp, verdict: &mut Verdict, effects: Vec<Effect>, version: &PluginVersion) -> Option<Settlement> {
-        let settlement = self.settlement(now, verdict, effects, version);
-        let again = std::mem::take(&mut verdict.again);
-        if !again.is_empty() {
-            let attempts = again.iter().map(|taken| taken.attempts).max().unwrap_or(1);
-            let not_before = now + self.policy.backoff.delay(attempts, &mut self.random);
-            self.again.push_front(Work { changes: again, not_before, not_run: 0 });
-        }
-        let settled = verdict.done.iter().chain(verdict.given_up.iter().map(|given_up| &given_up.taken));
-        let settled = settled.map(|taken| &taken.change.sequence_number);
-        if let Some((frontier, created)) = &self.frontier {
-            // Changes are in stream order: what was created before the oldest that is pending is done.
-            let until = match self.again.front().and_then(|work| work.changes.first()) {
-                Some(pending) => {
-                    self.checkpoint.settle(settled, frontier, &pending.change.sequence_number);
-                    pending.change.created
-                }
-                None => {
-                    self.checkpoint.advance(frontier);
-                    *created
-                }
-            };
-            self.complete(Some(until));
-        }
-        if settlement.is_some() {
-            self.told_complete = self.checkpoint.complete_until;
-        }
-        settlement.map(|settlement| Settlement { checkpoint: self.checkpoint.clone(), ..settlement })
-    }
-
-    /// What the verdict says is done or given up, but for the checkpoint; none where that is nothing.
-    fn settlement(&self, now: Timestamp, verdict: &Verdict, effects: Vec<Effect>, version: &PluginVersion) -> Option<Settlement> {
-        if verdict.done.is_empty() && verdict.given_up.is_empty() {
-            return None;
-        }
-        let mut settlement = Settlement::of(Checkpoint::default());
-        for given_up in &verdict.given_up {
-            let letter = given_up.dead_letter(now, version);
-            match self.policy.then {
-                Then::DeadLetter => settlement.dead_letters.push(letter),
-                Then::Skip => settlement.skipped.push(letter),
-            }
-        }
-        settlement.acknowledged = verdict.done.len();
-        let is_done = |effect: &Effect| verdict.is_done.get(effect.change as usize).copied().unwrap_or(false);
-        let kept = effects.into_iter().filter(is_done);
-        settlement.mutations = summed(kept.map(|effect| effect.mutation));
-        Some(settlement)
-    }
-}
-
-/// What is added to one counter, added up: sums commute, and a commit writes each counter once. All else in its order.
-fn summed(mutations: impl Iterator<Item = Mutation>) -> Vec<Mutation> {
-    let mut sums: BTreeMap<CounterKey, Decimal> = BTreeMap::new();
-    let mut others = Vec::new();
-    for mutation in mutations {
-        match mutation {
-            Mutation::AddCounter { counter, delta } => *sums.entry(counter).or_default() += &delta,
-            other => others.push(other),
-        }
-    }
-    others.extend(sums.into_iter().map(|(counter, delta)| Mutation::AddCounter { counter, delta }));
-    others
-}
-
-impl Settled {
-    pub(super) fn nothing() -> Self {
-        Self { failed: 0, reason: None, backtrace: None }
+        let complete_until = &mut self.progress.checkpoint.complete_until;
+        *complete_until = (*complete_until).max(until);
     }
 }

@@ -3,12 +3,15 @@
 mod batch;
 mod lane;
 mod policy;
+mod progress;
 mod redrive;
 mod settle;
 mod settlement;
+mod waiting;
+mod work;
 
 pub use batch::{Batch, FailedChange, Failure, FailureKind, Origin, Outcome, ReadFrom, Report, Seen};
-pub use lane::{Lane, Settled, Step};
+pub use lane::{Lane, RunId, Settled, Step, Stuck};
 pub use policy::{Policy, Then};
 pub use redrive::{Redrive, RedriveStep};
 pub use settlement::Settlement;

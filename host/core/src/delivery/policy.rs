@@ -11,6 +11,10 @@ pub struct Policy {
     pub records_max: usize,
     /// or so many bytes of them; a single larger change goes alone.
     pub bytes_max: usize,
+    /// or when its oldest change has waited so long; zero: whatever is there goes.
+    pub window: Duration,
+    /// Batches of one shard that run at once: those of one item one after the other. At least one.
+    pub parallelism: usize,
     /// Deliveries in all; none: unlimited.
     pub attempts_max: Option<NonZeroU32>,
     /// A change that was created longer ago is not delivered again.
@@ -19,8 +23,8 @@ pub struct Policy {
     /// A batch that fails as a whole is halved down to the culprit; halving costs no attempt.
     pub bisect: bool,
     pub then: Then,
-    /// Whether the next batch may go out while what the one before left behind is still being committed: its commits are fewer then, since what
-    /// is settled meanwhile is committed together. Not where the plugin reads state: a batch must see what the one before it has written.
+    /// Whether an item's next change may go out while what the one before left behind is still being committed: commits are fewer then, since what
+    /// is settled meanwhile is committed together. Not where the plugin reads state: it must see what the item's change before has written.
     pub delivers_ahead: bool,
 }
 
@@ -29,6 +33,8 @@ pub struct Policy {
 pub enum Then {
     /// Kept whole in the store.
     DeadLetter,
+    /// Its item waits, and it is delivered again and again, as seldom as the back-off allows.
+    Block,
     /// Counted and logged.
     Skip,
 }
@@ -38,6 +44,8 @@ impl Default for Policy {
         Self {
             records_max: 100,
             bytes_max: 1024 * 1024,
+            window: Duration::ZERO,
+            parallelism: 1,
             attempts_max: NonZeroU32::new(5),
             age_max: Duration::from_secs(24 * 60 * 60),
             backoff: Backoff { first: Duration::from_millis(100), max: Duration::from_secs(30) },

@@ -9,8 +9,8 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use super::lane::{Taken, Work};
 use super::settle::{self, Verdict};
+use super::work::{Taken, Work};
 use super::{Batch, Origin, Outcome, Policy, Report, Settled, Then};
 use crate::change::Change;
 use crate::effect::{DeadLetter, Effect};
@@ -166,7 +166,7 @@ impl Redrive {
             return RedriveStep::Load;
         }
         let piece = self.take();
-        let items: BTreeSet<ItemKey> = piece.iter().map(|taking| taking.item.clone()).collect();
+        let items: BTreeSet<ItemKey> = piece.iter().map(|taking| taking.item).collect();
         self.pieces.push_back(piece);
         self.under_way = Some(UnderWay::Hold);
         self.holds = true;
@@ -208,15 +208,15 @@ impl Redrive {
             Some(UnderWay::Delivery(piece)) => piece,
             other => {
                 self.under_way = other;
-                return Settled::nothing();
+                return Settled::default();
             }
         };
-        let work = Work { changes: piece.iter().map(Taking::taken).collect(), not_before: now, not_run: 0 };
+        let work = Work { not_before: now, ..Work::of(piece.iter().map(Taking::taken).collect()) };
         match report.outcome {
             Outcome::NotRun(reason) => {
                 self.pieces.push_front(piece);
                 self.back_off(now);
-                Settled { reason: Some(reason.into()), ..Settled::nothing() }
+                Settled { reason: Some(reason.into()), ..Settled::default() }
             }
             Outcome::Failed(failure) if settle::may_bisect(&self.policy, &work, &failure) => {
                 let failed = piece.len();
@@ -225,13 +225,14 @@ impl Redrive {
                 self.pieces.push_front(second);
                 self.pieces.push_front(first);
                 self.failures = 0;
-                Settled { failed, reason: Some(failure.reason), backtrace: failure.backtrace }
+                Settled { failed, reason: Some(failure.reason), backtrace: failure.backtrace, stuck: Vec::new() }
             }
             outcome => {
                 self.failures = 0;
                 let verdict = settle::judge(&self.policy, now, work, outcome, &report.reads);
                 let commit = RedriveCommit { seen: report.seen, ..self.empty_commit(now) };
-                let told = Settled { failed: verdict.failed, reason: verdict.reason.clone(), backtrace: verdict.backtrace.clone() };
+                let (reason, backtrace) = (verdict.reason.clone(), verdict.backtrace.clone());
+                let told = Settled { failed: verdict.failed, reason, backtrace, stuck: Vec::new() };
                 let commit = Settling::of(piece, verdict, report.effects, commit, (now, version));
                 self.uncommitted = Some(commit);
                 told
@@ -315,7 +316,7 @@ impl Redrive {
             let is_of_shard = piece.first().is_none_or(|first| first.place == taking.place);
             full |= is_of_shard && !fits;
             if full || !is_of_shard || passed.contains(&taking.item) {
-                passed.insert(taking.item.clone());
+                passed.insert(taking.item);
                 self.loaded.push_back(taking);
             } else {
                 bytes += size;
@@ -335,7 +336,7 @@ impl Redrive {
 
 impl Taking {
     fn taken(&self) -> Taken {
-        Taken { change: self.change.clone(), attempts: self.attempts, first_attempt: Some(self.first_attempt) }
+        Taken::new(0, self.change.clone()).after(self.attempts, self.first_attempt)
     }
 }
 

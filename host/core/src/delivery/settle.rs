@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::lane::{Taken, Work};
-use super::{Failure, FailureKind, Outcome, Policy, ReadFrom};
+use super::lane::Stuck;
+use super::work::{Taken, Work};
+use super::{Failure, FailureKind, Outcome, Policy, ReadFrom, Then};
 use crate::effect::DeadLetter;
 use crate::item_key::ItemKey;
 use crate::mutant::{Mutant, on};
@@ -22,6 +23,8 @@ pub(super) struct Verdict {
     pub(super) given_up: Vec<GivenUp>,
     /// To be delivered again, in stream order.
     pub(super) again: Vec<Taken>,
+    /// Of them those that would have been given up now, were it not for `Then::Block`.
+    pub(super) stuck: Vec<Stuck>,
     /// Changes that failed by themselves.
     pub(super) failed: usize,
     /// Of the first failure.
@@ -65,9 +68,16 @@ pub(super) fn judge(policy: &Policy, now: Timestamp, work: Work, outcome: Outcom
         verdict.reason = Some(first.reason.clone());
         verdict.backtrace.clone_from(&first.backtrace);
     }
+    let is_final = |index: u32, failure: &Failure| is_final(policy, now, &work.changes[index as usize], failure);
+    let is_stuck = |index: u32, failure: &Failure| policy.then == Then::Block && !on(Mutant::BlockGivesUp) && is_final(index, failure);
+    let stuck: BTreeSet<u32> = failures
+        .iter()
+        .filter(|(index, failure)| is_stuck(**index, failure))
+        .map(|(index, _)| *index)
+        .collect();
     let retried: BTreeSet<u32> = failures
         .iter()
-        .filter(|(index, failure)| !is_final(policy, now, &work.changes[**index as usize], failure))
+        .filter(|(index, failure)| stuck.contains(index) || !is_final(**index, failure))
         .map(|(index, _)| *index)
         .collect();
     let behind = behind_retried(&work.changes, &retried);
@@ -78,6 +88,12 @@ pub(super) fn judge(policy: &Policy, now: Timestamp, work: Work, outcome: Outcom
         taken.attempts += u32::from(failure.is_some() && !behind.contains(&index));
         match failure {
             Some(failure) if !retried.contains(&index) => verdict.given_up.push(GivenUp { taken, failure }),
+            Some(failure) if stuck.contains(&index) && !taken.blocked && !behind.contains(&index) => {
+                taken.blocked = true;
+                let (event_id, attempts) = (taken.change.event_id.clone(), taken.attempts);
+                verdict.stuck.push(Stuck { event_id, attempts, reason: failure.reason });
+                verdict.again.push(taken);
+            }
             Some(_) => verdict.again.push(taken),
             None if held.contains(&index) => verdict.again.push(taken),
             None => verdict.done.push(taken),

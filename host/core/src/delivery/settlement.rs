@@ -14,8 +14,9 @@ use crate::mutant::{Mutant, on};
 use crate::time::Timestamp;
 
 /// What one or more deliveries come to, for one transaction.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Settlement {
+    /// As of when the commit begins.
     pub checkpoint: Checkpoint,
     /// Of acknowledged changes alone, in the order in which they were made.
     pub mutations: Vec<Mutation>,
@@ -36,23 +37,10 @@ const BYTES_MAX: usize = 8 * 1024 * 1024;
 const COMMIT_EVERY: Duration = Duration::from_millis(5);
 
 impl Settlement {
-    pub(super) fn of(checkpoint: Checkpoint) -> Self {
-        Self {
-            checkpoint,
-            mutations: Vec::new(),
-            dead_letters: Vec::new(),
-            gaps: Vec::new(),
-            acknowledged: 0,
-            skipped: Vec::new(),
-            seen: Vec::new(),
-        }
-    }
-
-    fn absorb(&mut self, mut later: Self) {
+    pub(super) fn absorb(&mut self, mut later: Self) {
         if on(Mutant::OutOfOrder) {
             std::mem::swap(&mut self.mutations, &mut later.mutations);
         }
-        self.checkpoint = later.checkpoint;
         self.mutations.append(&mut later.mutations);
         self.dead_letters.append(&mut later.dead_letters);
         self.gaps.append(&mut later.gaps);
@@ -122,20 +110,25 @@ impl Uncommitted {
         }
     }
 
-    /// The one under way is durable.
-    pub(super) fn committed(&mut self) {
+    /// The one under way has ended.
+    pub(super) fn ended(&mut self) {
         self.under_way = None;
     }
 
     /// What is to be committed now, which is then under way. `more`: another settlement is to be expected, for which this one may wait a little.
-    pub(super) fn begin(&mut self, now: Timestamp, more: bool) -> Option<Settlement> {
+    pub(super) fn begin(&mut self, now: Timestamp, more: bool, checkpoint: &Checkpoint) -> Option<Settlement> {
         if self.under_way.is_some() || (more && !self.is_full() && self.due().is_some_and(|due| now < due)) {
             return None;
         }
         let Waiting { settlement, oldest, .. } = self.waiting.take()?;
+        self.begin_other(now, oldest);
+        Some(Settlement { checkpoint: checkpoint.clone(), ..settlement })
+    }
+
+    /// One is under way that did not wait here.
+    pub(super) fn begin_other(&mut self, now: Timestamp, oldest: Option<Timestamp>) {
         self.under_way = Some(UnderWay { oldest });
         self.begun = Some(now);
-        Some(settlement)
     }
 
     /// When what waits must be committed whatever else is to be expected; none: nothing waits, or only for the commit under way.

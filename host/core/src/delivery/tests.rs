@@ -19,10 +19,11 @@ use crate::view::{View, ViewType};
 use crate::window::Window;
 
 mod ahead;
+mod lanes;
 mod redrive;
 
 /// `3a` is change number 3, of item a.
-fn changes(words: &str) -> Vec<Change> {
+pub(super) fn changes(words: &str) -> Vec<Change> {
     let record = |word: &str| {
         let (number, item) = word.split_at(word.len() - 1);
         format!(
@@ -57,9 +58,11 @@ fn numbers<'a>(changes: impl Iterator<Item = &'a str>) -> String {
     changes.collect::<Vec<_>>().join(" ")
 }
 
-fn show_checkpoint(checkpoint: &Checkpoint) -> String {
+pub(super) fn show_checkpoint(checkpoint: &Checkpoint) -> String {
     let mark = checkpoint.watermark.as_ref().map_or("-", SequenceNumber::as_str);
-    let above = numbers(checkpoint.acknowledged.iter().map(SequenceNumber::as_str));
+    let stretch =
+        |(first, last): (&SequenceNumber, &SequenceNumber)| if first == last { first.to_string() } else { format!("{first}-{last}") };
+    let above = checkpoint.acknowledged.iter().map(stretch).collect::<Vec<_>>().join(" ");
     format!("{mark}{{{above}}}{}", if checkpoint.finished { " finished" } else { "" })
 }
 
@@ -100,15 +103,15 @@ fn check_lane(lane: &mut Lane, window: &Window, outcomes: &str, expected: Expect
     loop {
         match lane.next(now, Some(window), true) {
             Step::WaitUntil(time) => now = time,
-            Step::Deliver(batch) => {
+            Step::Deliver(run, batch) => {
                 let Some(outcome) = outcomes.next() else { break };
-                lines.push(play(lane, now, &batch, outcome));
+                lines.push(play(lane, now, (run, &batch), outcome));
             }
             Step::Idle | Step::Finished => break,
             Step::Busy => match lane.commit(now) {
                 Some(end) => {
                     lines.push(show_checkpoint(&end.checkpoint));
-                    lane.committed();
+                    lane.committed(now);
                 }
                 None => panic!("busy after {lines:?}"),
             },
@@ -118,9 +121,9 @@ fn check_lane(lane: &mut Lane, window: &Window, outcomes: &str, expected: Expect
     expected.assert_eq(&lines.join("\n"));
 }
 
-fn play(lane: &mut Lane, now: Timestamp, batch: &Batch, outcome: &str) -> String {
+fn play(lane: &mut Lane, now: Timestamp, (run, batch): (RunId, &Batch), outcome: &str) -> String {
     let delivered = numbers(batch.changes.iter().map(|change| change.sequence_number.as_str()));
-    lane.reported(now, report(outcome, batch.changes.len()), &PluginVersion::from("v1"));
+    lane.reported(now, run, report(outcome, batch.changes.len()), &PluginVersion::from("v1"));
     let mut line = format!("#{} [{delivered}] {outcome}:", batch.attempt);
     let Some(settlement) = lane.commit(now) else { return line + " -" };
     line += &format!(" {}", show_checkpoint(&settlement.checkpoint));
@@ -133,7 +136,7 @@ fn play(lane: &mut Lane, now: Timestamp, batch: &Batch, outcome: &str) -> String
             line += &format!(" {name} {}", letters.iter().map(show).collect::<Vec<_>>().join(","));
         }
     }
-    lane.committed();
+    lane.committed(now);
     line
 }
 
@@ -292,16 +295,16 @@ fn a_batch_that_fails_is_halved_down_to_the_culprit() {
     check(
         policy(),
         "1a 2b 3c 4d",
-        "err err ok err ok err err ok",
+        "err err ok err err err ok ok",
         expect![[r#"
-        #1 [1 2 3 4] err: -
-        #1 [1 2] err: -
-        #1 [1] ok: 1{}
-        #1 [2] err: -
-        #2 [2] ok: 2{}
-        #1 [3 4] err: -
-        #1 [3] err: -
-        #2 [3] ok: 3{}"#]],
+            #1 [1 2 3 4] err: -
+            #1 [1 2] err: -
+            #1 [1] ok: 1{}
+            #1 [2] err: -
+            #1 [3 4] err: -
+            #1 [3] err: -
+            #1 [4] ok: 1{4}
+            #2 [3] ok: 1{3-4}"#]],
     );
 }
 
@@ -377,7 +380,12 @@ fn unlimited_attempts_never_give_up_but_for_age() {
 #[test]
 fn a_restart_passes_over_what_is_acknowledged_and_trusts_no_number_beyond_what_it_read() {
     let number = |number| SequenceNumber::parse(number).unwrap();
-    let checkpoint = Checkpoint { watermark: Some(number("2")), acknowledged: [number("5")].into(), finished: false, complete_until: None };
+    let checkpoint = Checkpoint {
+        watermark: Some(number("2")),
+        acknowledged: [(number("5"), number("5"))].into_iter().collect(),
+        finished: false,
+        complete_until: None,
+    };
     let mut lane = lane(Policy { records_max: 1, ..policy() }, checkpoint);
     check_lane(
         &mut lane,
@@ -408,7 +416,7 @@ fn an_index_that_is_not_there_is_nobodys_failure() {
 fn mutations_keep_their_order_and_counters_are_added_up() {
     let mut lane = lane(policy(), Checkpoint::default());
     let window = window("1a 2b 3c");
-    let Step::Deliver(_) = lane.next(Timestamp::default(), Some(&window), false) else { panic!("delivers") };
+    let Step::Deliver(run, _) = lane.next(Timestamp::default(), Some(&window), false) else { panic!("delivers") };
     let add = |change, name: &str, delta: &str| Effect {
         change,
         mutation: Mutation::AddCounter { counter: CounterKey::new(name, Vec::new()), delta: Decimal::parse(delta).unwrap() },
@@ -418,7 +426,7 @@ fn mutations_keep_their_order_and_counters_are_added_up() {
         vec![add(1, "x", "1"), delete(1, "b"), add(0, "y", "0.5"), delete(0, "a"), add(1, "x", "-3"), add(2, "x", "9"), delete(2, "c")];
     let failed = FailedChange { index: 2, failure: Failure::retry("told to") };
     let report = Report { effects, ..Report::of(Outcome::Handled(vec![failed])) };
-    lane.reported(Timestamp::default(), report, &"v1".into());
+    lane.reported(Timestamp::default(), run, report, &"v1".into());
     let settled = lane.commit(Timestamp::default()).unwrap();
     let shown: Vec<_> = settled
         .mutations

@@ -59,7 +59,7 @@ impl ShardConsumer {
             let after = self.beginning();
             self.main = Some(self.new_feed(now, after));
         }
-        let mut moved = false;
+        let mut moved = self.leave_behind(now);
         for index in 0..self.slots.len() {
             let fed = self.slots[index].fed;
             if fed != Fed::Main && self.slots[index].lane.wants_more() {
@@ -67,6 +67,24 @@ impl ShardConsumer {
             }
         }
         moved
+    }
+
+    /// What wanted nothing for a while, as one that was paused, may need more than its feed still has. Whether any does.
+    fn leave_behind(&mut self, now: Timestamp) -> bool {
+        let mut left = false;
+        for slot in &mut self.slots {
+            let feed = match slot.fed {
+                Fed::Main => &self.main,
+                Fed::CatchUp => &self.catch_up,
+                Fed::Nothing => continue,
+            };
+            let has_it = feed.as_ref().is_some_and(|feed| slot.lane.cursor() >= feed.window.first());
+            if !has_it && slot.lane.wants_more() {
+                slot.leave(now);
+                left = true;
+            }
+        }
+        left
     }
 
     /// After which change the main reader begins: the lowest of those that are about as far as the foremost.
@@ -163,16 +181,17 @@ impl ShardConsumer {
         let is_free = self.catch_up.as_ref().is_none_or(|feed| !feed.reader.is_busy());
         if !self.slots.iter().any(|slot| slot.fed == Fed::CatchUp && slot.lane.wants_more()) && is_free {
             self.catch_up = None;
+            // Who is paused, or full, will need another.
+            self.end_turn(now);
         }
         for index in 0..self.slots.len() {
             if self.slots[index].fed == Fed::Nothing && self.slots[index].lane.wants_more() {
                 self.tell_lag(index, true);
             }
         }
-        // Whoever waits longest.
-        let hungry = self.slots.iter().filter(|slot| slot.fed == Fed::Nothing && slot.lane.is_hungry());
-        let Some(next) = hungry.min_by_key(|slot| (slot.left_at, slot.lane.position())) else { return };
-        let after = next.lane.position().cloned();
+        if !self.slots.iter().any(|slot| slot.fed == Fed::Nothing && slot.lane.is_hungry()) {
+            return;
+        }
         if let Some(feed) = &self.catch_up {
             let turn_ends = feed.begun + TURN;
             if now < turn_ends {
@@ -182,8 +201,13 @@ impl ShardConsumer {
             if !is_free {
                 return;
             }
-            self.slots.iter_mut().filter(|slot| slot.fed == Fed::CatchUp).for_each(|slot| slot.leave(now));
+            self.end_turn(now);
         }
+        // Whoever waits longest, also of those whom the last turn fed without coming to where they stand.
+        let hungry = self.slots.iter().enumerate().filter(|(_, slot)| slot.fed == Fed::Nothing && slot.lane.is_hungry());
+        let Some((next, slot)) = hungry.min_by_key(|(_, slot)| (slot.left_at, slot.lane.position())) else { return };
+        let after = slot.lane.position().cloned();
+        self.served = next;
         let feed = self.new_feed(now, after);
         if feed.reader.has_ended() {
             wake(&mut self.wake_at, now);
@@ -193,6 +217,14 @@ impl ShardConsumer {
             if self.slots[index].fed == Fed::Nothing && self.slots[index].lane.wants_more() {
                 self.enter(index, Fed::CatchUp);
             }
+        }
+    }
+
+    /// Nothing is fed by the second reader any more. Only whose turn it was begins to wait anew: others were fed where they could be, and may stand too
+    /// far ahead for what a turn reads.
+    fn end_turn(&mut self, now: Timestamp) {
+        for (index, slot) in self.slots.iter_mut().enumerate().filter(|(_, slot)| slot.fed == Fed::CatchUp) {
+            slot.leave(if index == self.served { now } else { slot.left_at });
         }
     }
 

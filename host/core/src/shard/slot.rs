@@ -22,6 +22,7 @@ pub(super) struct Slot {
     /// What `Signal::Oldest` told last; none: nothing yet.
     pub(super) told_oldest: Option<Option<Timestamp>>,
     pub(super) told_lag: bool,
+    pub(super) told_blocked: usize,
 }
 
 impl Slot {
@@ -34,6 +35,6 @@ impl Slot {
 
 impl Slot {
     pub(super) fn new(trigger: usize, lane: Lane) -> Self {
-        Self { trigger, lane, fed: Fed::Nothing, left_at: Timestamp::default(), told_oldest: None, told_lag: false }
+        Self { trigger, lane, fed: Fed::Nothing, left_at: Timestamp::default(), told_oldest: None, told_lag: false, told_blocked: 0 }
     }
 }

@@ -1,5 +1,6 @@
 //! Each test plays a shard: a script of events, and the actions that they must lead to.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,7 +62,7 @@ fn consumer(watermarks: &[&str]) -> (ShardConsumer, Vec<Lane>) {
 
 /// `open`, `page 1,2` (`.` at its end: the shard closes), `ok 0` (lane 0's delivery), `durable 0` (its settlement), `wake`, `drain`. Of the
 /// second reader: `open@2`. An answer that is a word is an error.
-fn event(word: &str) -> Event {
+fn event(word: &str, runs: &mut BTreeMap<usize, VecDeque<RunId>>) -> Event {
     let (name, argument) = word.split_once(' ').unwrap_or((word, ""));
     let (name, reader) = name.split_once('@').map_or((name, 1), |(name, reader)| (name, reader.parse().unwrap()));
     let (reader, asked) = (ReaderId(reader), NOW);
@@ -73,7 +74,8 @@ fn event(word: &str) -> Event {
         "page" => Event::Polled { reader, asked, result: Ok(page(argument)) },
         "ok" => {
             let report = Report::of(Outcome::Handled(Vec::new()));
-            Event::Reported { trigger: trigger(), report, version: "v1".into() }
+            let run = runs.get_mut(&trigger()).and_then(VecDeque::pop_front).unwrap_or(RunId(0));
+            Event::Reported { trigger: trigger(), run, report, version: "v1".into() }
         }
         "durable" => Event::Committed { trigger: trigger() },
         "drain" => Event::Drain,
@@ -87,7 +89,7 @@ fn show(action: &Action) -> String {
         Action::Open { reader, position: Position::TrimHorizon } => format!("open{} horizon", of(*reader)),
         Action::Open { reader, position: Position::After(number) } => format!("open{} after {number}", of(*reader)),
         Action::Poll { reader, .. } => format!("poll{}", of(*reader)),
-        Action::Deliver { trigger, batch } => {
+        Action::Deliver { trigger, batch, .. } => {
             let numbers: Vec<_> = batch.changes.iter().map(|change| change.sequence_number.as_str()).collect();
             format!("deliver {trigger} [{}]", numbers.join(" "))
         }
@@ -109,12 +111,18 @@ fn check(watermarks: &[&str], script: &str, expected: Expect) {
         consumer.add(trigger, lane);
     }
     let mut now = NOW;
+    let mut runs: BTreeMap<usize, VecDeque<RunId>> = BTreeMap::new();
     let lines = script.split("; ").map(|word| {
         if word == "wait" {
             now = consumer.wake_at().unwrap();
         }
-        let actions: Vec<_> = consumer.step(now, event(word.replace("wait", "wake").as_str())).iter().map(show).collect();
-        format!("{word}: {}", actions.join(", "))
+        let actions = consumer.step(now, event(word.replace("wait", "wake").as_str(), &mut runs));
+        for action in &actions {
+            if let Action::Deliver { trigger, run, .. } = action {
+                runs.entry(*trigger).or_default().push_back(*run);
+            }
+        }
+        format!("{word}: {}", actions.iter().map(show).collect::<Vec<_>>().join(", "))
     });
     expected.assert_eq(&lines.collect::<Vec<_>>().join("\n"));
 }

@@ -161,14 +161,14 @@ impl StateReader for FakeState {
     ) -> BoxFuture<'a, Result<Vec<Option<StateEntry>>, StoreError>> {
         assert_eq!(now, NOW);
         let version = 1 + self.reads.lock().unwrap().len() as u64;
-        let entry = |key: &Box<str>| {
-            let mut value = self.stored.get(&**key)?.clone();
+        let entry = |key: &str| {
+            let mut value = self.stored.get(key)?.clone();
             if self.restless {
                 value.extend(version.to_string().bytes());
             }
             Some(StateEntry { value, version })
         };
-        let values = keys.iter().map(entry).collect();
+        let values = keys.iter().map(|key| entry(key)).collect();
         self.reads.lock().unwrap().push(keys.iter().map(|key| key.to_string()).collect());
         Box::pin(async move { Ok(values) })
     }

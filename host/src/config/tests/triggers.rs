@@ -96,7 +96,7 @@ fn batch_retry_and_limits() {
             tripline.toml:6:75: triggers.t.retry.bisect: true or false is needed, this is a string
               remedy: write true or false, without quotes
             tripline.toml:6:91: triggers.t.retry.then: "drop" is not known here
-              remedy: write "dead-letter" or "skip"
+              remedy: write "dead-letter" or "block" or "skip"
             5 faults in tripline.toml"#]],
     );
     check_trigger(
@@ -149,36 +149,30 @@ fn grants() {
 #[test]
 fn what_is_planned_is_known_and_refused() {
     check_trigger(
-        "start = 'snapshot'\nparallelism = 4\ninstances = 'warm'\non_gap = 'stop'\nfilters = []\n\
-         batch.window = '5s'\nretry.then = 'block'\ngrants = { http = ['x'], metrics = true }\n\
+        "start = 'snapshot'\ninstances = 'warm'\non_gap = 'stop'\nfilters = []\n\
+         grants = { http = ['x'], metrics = true }\n\
          [streams.c]\ntable = 'abe'\nstart = 'snapshot'\n\
          [groups.g]\nmode = 'active-active'\n[store]\nkind = 'dynamodb'",
         expect![[r#"
             tripline.toml:6:1: triggers.t.start: "snapshot" is planned, not built yet
               remedy: remove it, or set "trim-horizon" or "latest"
-            tripline.toml:7:1: triggers.t.parallelism: more than one batch of a shard at once is planned, not built yet
-              remedy: remove it, or set 1
-            tripline.toml:8:1: triggers.t.instances: "warm" is planned, not built yet
+            tripline.toml:7:1: triggers.t.instances: "warm" is planned, not built yet
               remedy: remove it, or set "fresh"
-            tripline.toml:9:1: triggers.t.on_gap: planned, not built yet
+            tripline.toml:8:1: triggers.t.on_gap: planned, not built yet
               remedy: remove it, and set on_gap in [streams.NAME], for all triggers of the stream
-            tripline.toml:10:1: triggers.t.filters: planned, not built yet
+            tripline.toml:9:1: triggers.t.filters: planned, not built yet
               remedy: remove it; the plugin sees every change, and can acknowledge those it does not want
-            tripline.toml:11:7: triggers.t.batch.window: waiting for a batch to fill is planned, not built yet
-              remedy: remove it, or set "0s"
-            tripline.toml:12:7: triggers.t.retry.then: "block" is planned, not built yet
-              remedy: remove it, or set "dead-letter" or "skip"
-            tripline.toml:13:12: triggers.t.grants.http: planned, not built yet
+            tripline.toml:10:12: triggers.t.grants.http: planned, not built yet
               remedy: remove it; plugins reach tables and mailers only
-            tripline.toml:13:26: triggers.t.grants.metrics: planned, not built yet
+            tripline.toml:10:26: triggers.t.grants.metrics: planned, not built yet
               remedy: remove it; `counters = true` gives the plugin counters that Prometheus scrapes
-            tripline.toml:16:1: streams.c.start: "snapshot" is planned, not built yet
+            tripline.toml:13:1: streams.c.start: "snapshot" is planned, not built yet
               remedy: remove it, or set "trim-horizon" or "latest"
-            tripline.toml:17:2: groups: planned, not built yet
+            tripline.toml:14:2: groups: planned, not built yet
               remedy: remove it; a trigger with the plugin "bundled:cross-region-writer" copies one table to another
-            tripline.toml:19:2: store: planned, not built yet
+            tripline.toml:16:2: store: planned, not built yet
               remedy: remove it; state is kept in SQLite under host.data_dir
-            12 faults in tripline.toml"#]],
+            9 faults in tripline.toml"#]],
     );
 }
 
@@ -199,6 +193,8 @@ fn values_that_are_no_defaults_arrive() {
         Policy {
             records_max: 7,
             bytes_max: 2048,
+            window: 0ns,
+            parallelism: 1,
             attempts_max: Some(
                 9,
             ),

@@ -138,7 +138,7 @@ async fn check(version: u32, statements: &[&str]) {
         let line = |stored: &tripline_core::port::StoredCheckpoint| {
             let checkpoint = &stored.checkpoint;
             let mark = checkpoint.watermark.as_ref().map_or("-".to_owned(), ToString::to_string);
-            let above: Vec<_> = checkpoint.acknowledged.iter().map(ToString::to_string).collect();
+            let above: Vec<_> = checkpoint.acknowledged.shown().collect();
             assert_eq!(checkpoint.complete_until, None);
             format!(
                 "{} {} {mark}{{{}}}{}",

@@ -46,7 +46,7 @@ async fn seen(store: &SqliteStore, triggers: &[&str]) -> Vec<String> {
         });
         let checkpoint = |checkpoint: &Checkpoint| {
             let mark = checkpoint.watermark.as_ref().map_or("-", |mark| mark.as_str().trim_start_matches('0'));
-            let above: Vec<_> = checkpoint.acknowledged.iter().map(|n| n.as_str().trim_start_matches('0')).collect();
+            let above: Vec<_> = checkpoint.acknowledged.shown().map(|n| n.trim_start_matches('0').to_owned()).collect();
             let above = if above.is_empty() { String::new() } else { format!("{{{}}}", above.join(" ")) };
             format!("{mark}{above}{}", if checkpoint.finished { "." } else { "" })
         };

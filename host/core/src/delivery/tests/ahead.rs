@@ -7,12 +7,13 @@ use super::*;
 fn check_ahead(policy: Policy, changes: &str, script: &str, expected: Expect) {
     let (mut lane, window) = (lane(policy, Checkpoint::default()), window(changes));
     let mut now = Timestamp::from_ms(2_000_000);
-    let mut batch_len = 0;
+    let (mut run, mut batch_len) = (RunId(0), 0);
     let mut lines = Vec::new();
     for word in script.split_whitespace() {
         let shown = match word {
             "deliver" => match lane.next(now, Some(&window), true) {
-                Step::Deliver(batch) => {
+                Step::Deliver(id, batch) => {
+                    run = id;
                     batch_len = batch.changes.len();
                     numbers(batch.changes.iter().map(|change| change.sequence_number.as_str()))
                 }
@@ -24,7 +25,7 @@ fn check_ahead(policy: Policy, changes: &str, script: &str, expected: Expect) {
             },
             "commit" => lane.commit(now).as_ref().map_or("-".to_owned(), show),
             "durable" => {
-                lane.committed();
+                lane.committed(now);
                 continue;
             }
             word if word.starts_with('+') => {
@@ -32,7 +33,7 @@ fn check_ahead(policy: Policy, changes: &str, script: &str, expected: Expect) {
                 continue;
             }
             outcome => {
-                lane.reported(now, report(outcome, batch_len), &"v1".into());
+                lane.reported(now, run, report(outcome, batch_len), &"v1".into());
                 continue;
             }
         };
@@ -129,14 +130,14 @@ fn what_waits_for_a_commit_is_bounded() {
     let now = Timestamp::from_ms(2_000_000);
     let mut delivered = 0;
     let mut committed = 0;
-    while let Step::Deliver(batch) = lane.next(now, Some(&window), true) {
+    while let Step::Deliver(run, batch) = lane.next(now, Some(&window), true) {
         committed += lane.commit(now).map_or(0, |settlement| settlement.acknowledged);
         delivered += batch.changes.len();
-        lane.reported(now, report("ok", batch.changes.len()), &"v1".into());
+        lane.reported(now, run, report("ok", batch.changes.len()), &"v1".into());
     }
     // The first batch is under way; a thousand changes wait.
     assert_eq!((delivered, committed), (1_100, 100));
-    lane.committed();
+    lane.committed(now);
     assert_eq!(lane.commit(now).unwrap().acknowledged, 1_000);
-    assert!(matches!(lane.next(now, Some(&window), true), Step::Deliver(_)));
+    assert!(matches!(lane.next(now, Some(&window), true), Step::Deliver(..)));
 }
