@@ -321,6 +321,7 @@ impl Base {
             view: config.view.clone(),
             start: config.start,
             policy: config.policy.clone(),
+            parallelism: config.policy.parallelism.into(),
             context: plugins::context(config, grants, self.signals.clone()),
             slot,
         }

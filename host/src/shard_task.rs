@@ -48,6 +48,8 @@ pub(crate) enum Told {
     Join { trigger: usize, lane: Box<Lane> },
     /// An operator pauses a trigger, or has it go on.
     Paused { trigger: usize, paused: bool },
+    /// So many of its batches may be under way at once from now on.
+    Parallel { trigger: usize, parallelism: usize },
 }
 
 impl Told {
@@ -58,6 +60,7 @@ impl Told {
                 Event::Joined { trigger, lane }
             }
             Self::Paused { trigger, paused } => Event::Paused { trigger, paused },
+            Self::Parallel { trigger, parallelism } => Event::Parallel { trigger, parallelism },
         }
     }
 }
@@ -72,7 +75,8 @@ impl Shard {
     ) -> Result<End> {
         // Several batches compute at once, each on whatever thread is free. A single one stays where its changes are in the
         // processor's cache, and gives way at every tick. All else waits for others.
-        let is_shared = self.stream.triggers.len() > 1 || self.stream.triggers.iter().any(|trigger| trigger.policy.parallelism > 1);
+        let mut is_shared =
+            self.stream.triggers.len() > 1 || self.stream.triggers.iter().any(|trigger| trigger.policy_now().parallelism > 1);
         let mut deliveries = JoinSet::new();
         let mut waits = FuturesUnordered::new();
         let mut draining = false;
@@ -89,6 +93,7 @@ impl Shard {
         }
         let mut event = Event::Woke;
         loop {
+            is_shared |= matches!(event, Event::Parallel { .. });
             for action in consumer.step(clock::now(), event) {
                 match action {
                     Action::End(end) => return Ok(end),

@@ -87,10 +87,15 @@ impl Shards {
         self.running.values_mut().for_each(|running| running.tell(Told::Paused { trigger, paused }));
     }
 
+    /// Tells every shard; those that are begun later ask the trigger.
+    pub(crate) fn run_at_once(&mut self, trigger: usize, parallelism: usize) {
+        self.running.values_mut().for_each(|running| running.tell(Told::Parallel { trigger, parallelism }));
+    }
+
     pub(crate) fn begin(&mut self, begin: Begin) {
         let trigger = &self.stream.triggers[begin.trigger];
         let origin = trigger.origin(&begin.stream);
-        let lane = Lane::new(origin, begin.shard.clone(), trigger.policy.clone(), begin.checkpoint, fastrand::u64(..));
+        let lane = Lane::new(origin, begin.shard.clone(), trigger.policy_now(), begin.checkpoint, fastrand::u64(..));
         let mut lane = lane.with(begin.since, self.stream.on_gap);
         if begin.is_new {
             lane.announce();

@@ -57,6 +57,10 @@ pub enum Command {
         trigger: usize,
         paused: bool,
     },
+    Parallel {
+        trigger: usize,
+        parallelism: usize,
+    },
     /// The table's shards are set down, as a crash would; once it is written, all set out again.
     Rewind {
         rewind: Box<Rewind>,
@@ -144,6 +148,7 @@ impl Stream {
                         self.paused.send_modify(|all| all[trigger] = paused);
                         shards.pause(trigger, paused);
                     }
+                    Command::Parallel { trigger, parallelism } => shards.run_at_once(trigger, parallelism),
                     Command::Rewind { rewind, answer } => {
                         call = None;
                         shards.set_down().await;

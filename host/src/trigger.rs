@@ -1,6 +1,7 @@
 //! A trigger as it runs: its policy, what its plugin may reach, and the plugin's current version.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tripline_core::delivery::{Batch, Origin, Policy, Report};
 use tripline_core::name::{PluginVersion, StreamName, TriggerName};
@@ -16,6 +17,8 @@ pub struct Trigger {
     pub view: View,
     pub start: Start,
     pub policy: Policy,
+    /// Batches of a shard at once: the policy's, until an operator wants another number.
+    pub parallelism: AtomicUsize,
     pub context: TriggerContext,
     /// Holds the version that serves now.
     pub slot: Slot,
@@ -26,6 +29,11 @@ impl Trigger {
     pub async fn handle(&self, batch: &Batch) -> (Report, PluginVersion) {
         let plugin = self.slot.current();
         (plugin.handle(batch, &self.context).await, plugin.version().clone())
+    }
+
+    /// As it is to be in shards that are begun now.
+    pub fn policy_now(&self) -> Policy {
+        Policy { parallelism: self.parallelism.load(Ordering::Relaxed), ..self.policy.clone() }
     }
 
     pub fn origin(&self, info: &StreamInfo) -> Arc<Origin> {

@@ -18,7 +18,7 @@ mod tail;
 mod telemetry;
 mod token;
 
-pub use api::{Failure, Letters, Operator, Page, Question, RewindWish};
+pub use api::{Failure, Letters, Operator, PARALLELISM_MAX, Page, Question, RewindWish};
 pub use counters::COUNTER_SERIES_MAX;
 pub use family::{Definition, Kind};
 pub use health::{Clock, Component, Health, InShard, Problem, Readiness, State};

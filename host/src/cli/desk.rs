@@ -96,6 +96,9 @@ fn request(question: &Question) -> Result<Request> {
         Question::Trigger(name) => get(format!("/triggers/{}", encoded(name.as_str()))),
         Question::Pause(name) => post(format!("/triggers/{}/pause", encoded(name.as_str())), json!({})),
         Question::Resume(name) => post(format!("/triggers/{}/resume", encoded(name.as_str())), json!({})),
+        Question::Parallel(name, parallelism) => {
+            post(format!("/triggers/{}/parallelism", encoded(name.as_str())), json!({ "parallelism": parallelism }))
+        }
         Question::Rewind(name, wish) => post(format!("/triggers/{}/rewind", encoded(name.as_str())), serde_json::to_value(wish)?),
         Question::DeadLetter(id) => get(format!("/dead-letters/{id}")),
         Question::DeadLetters { trigger, pattern, page: Page { after, limit } } => {

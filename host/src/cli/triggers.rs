@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use tripline_admin::{Question, RewindWish};
+use tripline_admin::{PARALLELISM_MAX, Question, RewindWish};
 use tripline_core::name::TriggerName;
 
 use super::desk::{Answer, Desk};
@@ -17,6 +17,8 @@ pub(crate) enum Command {
     Pause(NameOptions),
     /// Let a paused trigger go on where it was.
     Resume(NameOptions),
+    /// Let so many batches of each shard run at once, until the host ends: the next one does as the config says.
+    Parallelism(ParallelismOptions),
     /// Set a trigger back, so that changes come to it again.
     Rewind(RewindOptions),
 }
@@ -34,6 +36,20 @@ pub(crate) struct ListOptions {
 pub(crate) struct NameOptions {
     /// A trigger of the config.
     name: String,
+    #[command(flatten)]
+    desk: Desk,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ParallelismOptions {
+    /// A trigger of the config.
+    name: String,
+    /// From 1 to 64.
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=i64::from(PARALLELISM_MAX)))]
+    batches: u16,
     #[command(flatten)]
     desk: Desk,
     /// Print one JSON object.
@@ -66,6 +82,7 @@ pub(crate) async fn run(command: &Command) -> Result<()> {
         Command::List(options) => list(options).await,
         Command::Pause(options) => pause(options, true).await,
         Command::Resume(options) => pause(options, false).await,
+        Command::Parallelism(options) => run_at_once(options).await,
         Command::Rewind(options) => rewind(options).await,
     }
 }
@@ -121,6 +138,18 @@ async fn pause(options: &NameOptions, pauses: bool) -> Result<()> {
     } else {
         output::line(&format!("trigger {name} goes on{when}"))
     }
+}
+
+async fn run_at_once(options: &ParallelismOptions) -> Result<()> {
+    let question = Question::Parallel(TriggerName::from(options.name.as_str()), options.batches.into());
+    let Answer { value, .. }: Answer<TriggerDetail> = options.desk.ask(question).await?;
+    if options.json {
+        return output::json(&value);
+    }
+    let (name, parallelism) = (&value.trigger.name, value.trigger.parallelism);
+    output::line(&format!(
+        "trigger {name} runs up to {parallelism} batches of a shard at once, until the host ends. To keep it, set `parallelism` in [triggers.{name}]"
+    ))
 }
 
 async fn rewind(options: &RewindOptions) -> Result<()> {

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
@@ -100,6 +101,7 @@ impl Clerk {
             let done = match question {
                 Question::Pause(name) => self.inner.pause(name, true).await,
                 Question::Resume(name) => self.inner.pause(name, false).await,
+                Question::Parallel(name, parallelism) => self.inner.run_at_once(name, parallelism).await,
                 Question::Rewind(name, wish) => self.inner.rewind(name, wish).await,
                 other => Err(Failure::Invalid(format!("{other:?} is no order"))),
             };
@@ -114,7 +116,9 @@ impl Operator for Control {
         let inner = &self.inner;
         Box::pin(async move {
             match question {
-                order @ (Question::Pause(_) | Question::Resume(_) | Question::Rewind(..)) => self.order(order).await,
+                order @ (Question::Pause(_) | Question::Resume(_) | Question::Parallel(..) | Question::Rewind(..)) => {
+                    self.order(order).await
+                }
                 Question::Redrive(chosen) => letters(inner.store.mark(choice(chosen), clock::now()).await),
                 Question::Drop(chosen) => letters(inner.store.drop(choice(chosen)).await),
                 Question::Stream(name) => inner.stream(name).await,
@@ -136,6 +140,7 @@ impl Inner {
         let triggers = self.streams.values().flat_map(|stream| &stream.triggers);
         let live = |trigger: &Arc<Trigger>| Live {
             version: Some(trigger.slot.current().version().to_string()),
+            parallelism: Some(trigger.parallelism.load(Ordering::Relaxed)),
             age: self.health.iterator_age(&trigger.name),
             shards: self.health.of_trigger(&trigger.name),
         };
@@ -162,6 +167,14 @@ impl Inner {
         self.store.pause(name.clone(), since).await.map_err(unavailable)?;
         self.signals.emit(Signal::Paused { trigger: &name, paused });
         stream.commands.send(Command::Pause { trigger, paused }).await.map_err(|_| stopping())?;
+        self.read(Question::Trigger(name)).await
+    }
+
+    /// Until the host ends: the next one does as the config says.
+    async fn run_at_once(&self, name: TriggerName, parallelism: usize) -> Result<Value, Failure> {
+        let (stream, trigger) = self.steered(&name)?;
+        stream.triggers[trigger].parallelism.store(parallelism, Ordering::Relaxed);
+        stream.commands.send(Command::Parallel { trigger, parallelism }).await.map_err(|_| stopping())?;
         self.read(Question::Trigger(name)).await
     }
 

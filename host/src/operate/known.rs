@@ -27,6 +27,7 @@ pub(crate) struct KnownTrigger {
     pub(crate) stream: StreamName,
     plugin: String,
     pub(crate) paused: bool,
+    parallelism: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -39,6 +40,7 @@ struct KnownStream {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Live {
     pub(crate) version: Option<String>,
+    pub(crate) parallelism: Option<usize>,
     pub(crate) age: Option<Duration>,
     pub(crate) shards: BTreeMap<ShardId, InShard>,
 }
@@ -52,7 +54,12 @@ impl Known {
             PluginRef::File(path) => path.display().to_string(),
         };
         let triggers = config.triggers.values().map(|trigger| {
-            let known = KnownTrigger { stream: trigger.stream.clone(), plugin: plugin(&trigger.plugin), paused: trigger.paused };
+            let known = KnownTrigger {
+                stream: trigger.stream.clone(),
+                plugin: plugin(&trigger.plugin),
+                paused: trigger.paused,
+                parallelism: trigger.policy.parallelism,
+            };
             (trigger.name.clone(), known)
         });
         let streams = config.streams.values().map(|stream| {
@@ -111,6 +118,7 @@ impl Known {
             stream: known.stream.to_string(),
             plugin: known.plugin.clone(),
             version: live.version.clone(),
+            parallelism: live.parallelism.unwrap_or(known.parallelism),
             paused_by: known.paused.then_some(PausedBy::Config).or(by_operator),
             paused_since_ms,
             iterator_age_ms: live.age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),

@@ -32,6 +32,11 @@ impl Offline<'_> {
         match question {
             Question::Pause(name) => self.pause(name, true).await,
             Question::Resume(name) => self.pause(name, false).await,
+            Question::Parallel(name, _) => {
+                let known = self.known();
+                known.trigger(&name)?;
+                Err(Failure::Refused(format!("no host runs: set `parallelism` in [triggers.{name}], which the next start reads")))
+            }
             Question::Rewind(name, wish) => self.rewind(name, wish).await,
             Question::Redrive(chosen) => {
                 let store = self.open()?;

@@ -77,7 +77,7 @@ pub(crate) async fn rewinding(
     };
     let now = clock::now();
     let plan = plan(&way, &target, &shards, now).map_err(|refusal: Refusal| Failure::Refused(format!("trigger {trigger}: {refusal}")))?;
-    let view = view(&trigger, wish, &plan);
+    let view = view((&trigger, &target), wish, &plan);
     let table = way.pin.map_or_else(|| table.clone(), |pin| pin.stream);
     Ok(Rewinding { rewind: Rewind { trigger, table, to: plan.to, reset_state: wish.reset_state, now }, view })
 }
@@ -87,16 +87,14 @@ fn range(shard: &ShardDetails) -> ShardRange {
     ShardRange { description: shard.description.clone(), first: number(&shard.first), last: number(&shard.last) }
 }
 
-fn view(trigger: &TriggerName, wish: &RewindWish, plan: &Plan) -> RewindView {
+fn view((trigger, target): (&TriggerName, &Target), wish: &RewindWish, plan: &Plan) -> RewindView {
     let to = match &plan.to {
         To::Start(since) if since.as_ms() == 0 => "the oldest change that the table's streams still hold".to_owned(),
         To::Start(since) => format!("what was created from {} on", time(*since)),
-        To::Shard { shard, checkpoint, .. } => {
-            let after = checkpoint
-                .watermark
-                .as_ref()
-                .map_or_else(|| "the beginning".to_owned(), |mark| format!("what comes after {mark}"));
-            format!("{after} in shard {shard}, and all that comes of it")
+        To::Shard { shard, .. } => {
+            let change =
+                if let Target::Number { number, .. } = target { format!("change {number}") } else { "what is set back".to_owned() };
+            format!("{change} of shard {shard}, and all after it there and in the shards that come of it")
         }
     };
     let mut notes = plan.notes.clone();

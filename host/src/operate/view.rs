@@ -16,6 +16,8 @@ pub(crate) struct TriggerView {
     pub(crate) plugin: String,
     /// Which serves; none: no host runs.
     pub(crate) version: Option<String>,
+    /// Batches of a shard that may run at once: as an operator wants it, where a host runs, else as the config has it.
+    pub(crate) parallelism: usize,
     /// None: it is not paused.
     pub(crate) paused_by: Option<PausedBy>,
     /// Since when an operator pauses it.

@@ -11,8 +11,9 @@ use tempfile::TempDir;
 use tripline_local::{Region, RegionConfig};
 use tripline_store::SqliteReader;
 
-use crate::harness::{Host, client_of, create_table};
-use crate::plugin_file::{mend, version};
+use crate::harness::{Host, client_of, create_table, tripline};
+use crate::mended::mend;
+use crate::plugin_file::version;
 
 struct Ledger {
     dir: TempDir,
@@ -66,6 +67,16 @@ impl Ledger {
             None => self.written.entry(id).or_default().push(note),
             Some(_) => self.flawed += 1,
         }
+    }
+
+    /// As an operator does it while a host runs.
+    fn set_parallelism(&self, parallelism: u32) {
+        let number = parallelism.to_string();
+        let arguments = ["triggers", "parallelism", "t", &number, "--json", "-c", "tripline.toml"];
+        let output = tripline().current_dir(self.dir.path()).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let shown: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(shown["parallelism"], parallelism);
     }
 
     fn reader(&self) -> SqliteReader {
@@ -137,6 +148,28 @@ async fn batches_run_at_once_and_stay_exact_and_in_order_through_kills_and_anoth
     let letters = shop.reader().dead_letters(None, 1_000).unwrap();
     assert!(letters.iter().all(|letter| letter.attempts <= 2 && letter.reason.contains("its flaw: ")), "{letters:?}");
     assert!((2..=8).contains(&most), "{most} batches at once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_or_fewer_batches_run_at_once_while_the_host_runs() {
+    let mut shop = Ledger::new().await;
+    let host = shop.start(15, "batch = { records_max = 2 }\nretry = { attempts_max = 2, backoff = \"1ms..20ms\" }");
+    let mut most = Vec::new();
+    for parallelism in [1, 8, 2, 8] {
+        let (before, _) = (shop.handled(), host.guest_logs("t"));
+        shop.set_parallelism(parallelism);
+        for n in 0..60 {
+            shop.put(n % 10, (n == 30).then_some("retry")).await;
+        }
+        host.until("some are handled", |_| shop.handled() > before + 30).await;
+        most.push(most_at_once(&host.guest_logs("t")));
+    }
+    host.until("all is handled", |_| shop.handled() == shop.sound() && shop.reader().dead_letters(None, 10).unwrap().len() == 4)
+        .await;
+    assert!(host.stop());
+    shop.assert_exact();
+    // What was under way when fewer were asked for counts with them.
+    assert!(most[0] == 1 && most[1] > 1, "{most:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

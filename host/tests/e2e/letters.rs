@@ -17,7 +17,8 @@ use tripline_local::{Region, RegionConfig};
 use tripline_store::{DeadLetterRow, SqliteReader, SqliteStore};
 
 use crate::harness::{Host, client_of, create_table, tripline};
-use crate::plugin_file::{mend, version};
+use crate::mended::mend;
+use crate::plugin_file::version;
 
 const ATTEMPTS: u32 = 2;
 
@@ -311,7 +312,8 @@ async fn beyond_the_bounds_the_oldest_go_and_that_is_told_before() {
     host.until("all are dead letters", |host| dead(host) == 12.0).await;
     let warned = tokio::task::block_in_place(|| host.wait_for_log("dead letters are near their bounds"));
     assert!(warned["level"] == "WARN" && warned["reason"].as_str().unwrap().contains("of 65536 bytes"), "{warned}");
-    // Told, and nothing is gone yet; the host is ready all the same.
+    // Told, and nothing is gone yet; the host is ready all the same. The log line stands a moment before `/readyz` has it.
+    host.until("/readyz warns", |host| host.get("/readyz").1.contains("warnings")).await;
     let (status, ready) = host.get("/readyz");
     assert_eq!((status, shop.letters().len()), (200, 12), "{ready}");
     let ready: Value = serde_json::from_str(&ready).unwrap();

@@ -18,6 +18,7 @@ mod mail;
 mod mail_server;
 #[allow(dead_code, reason = "tests/crash uses all of it")]
 mod mails;
+mod mended;
 mod ministack;
 #[allow(dead_code, reason = "tests/crash uses all of it")]
 mod model;

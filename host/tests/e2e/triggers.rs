@@ -211,7 +211,8 @@ async fn a_rewind_brings_changes_again_exactly() {
     let watermark = detail["shards"][0]["watermark"].as_str().unwrap().to_owned();
     shop.write(4).await;
     shop.until(&host, "count", 17).await;
-    shop.json(&["triggers", "rewind", "count", "--to", &watermark]);
+    let rewound = shop.json(&["triggers", "rewind", "count", "--to", &watermark]);
+    assert!(rewound["to"].as_str().unwrap().contains(&format!("change {watermark} of shard ")), "{rewound}");
     shop.settled(&host, "count", 22).await;
     let shard = detail["shards"][0]["shard"].as_str().unwrap();
     shop.json(&["triggers", "rewind", "count", "--to", &format!("{shard}:{watermark}")]);

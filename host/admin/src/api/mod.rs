@@ -24,7 +24,7 @@ use crate::http::Inner;
 use crate::tail;
 
 pub(crate) use problem::{Kind, Problem};
-pub use question::{Letters, Page, Question, RewindWish};
+pub use question::{Letters, PARALLELISM_MAX, Page, Question, RewindWish};
 
 const BASE: &str = "/api/v1";
 const OPENAPI: &str = include_str!("openapi.json");
@@ -64,6 +64,7 @@ fn routes() -> Vec<Route> {
         ("get", "/triggers/{name}", get(ask)),
         ("post", "/triggers/{name}/pause", post(ask)),
         ("post", "/triggers/{name}/resume", post(ask)),
+        ("post", "/triggers/{name}/parallelism", post(ask)),
         ("post", "/triggers/{name}/rewind", post(ask)),
         ("get", "/plugins", get(ask)),
         ("get", "/dead-letters", get(ask)),

@@ -23,14 +23,27 @@ pub enum Question {
     Trigger(TriggerName),
     Pause(TriggerName),
     Resume(TriggerName),
+    /// So many batches of a shard at once, from 1 to `PARALLELISM_MAX`.
+    Parallel(TriggerName, usize),
     Rewind(TriggerName, RewindWish),
     Plugins,
-    DeadLetters { trigger: Option<TriggerName>, pattern: Option<String>, page: Page<i64> },
+    DeadLetters {
+        trigger: Option<TriggerName>,
+        pattern: Option<String>,
+        page: Page<i64>,
+    },
     DeadLetter(i64),
     Redrive(Letters),
     Drop(Letters),
-    State { trigger: TriggerName, prefix: String, page: Page<String> },
-    Counters { trigger: Option<TriggerName>, page: Page<usize> },
+    State {
+        trigger: TriggerName,
+        prefix: String,
+        page: Page<String>,
+    },
+    Counters {
+        trigger: Option<TriggerName>,
+        page: Page<usize>,
+    },
 }
 
 /// At most `limit` of those that come after `after`.
@@ -73,6 +86,26 @@ pub struct Letters {
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AtOnce {
+    parallelism: u16,
+}
+
+/// As in the config.
+pub const PARALLELISM_MAX: u16 = 64;
+
+impl AtOnce {
+    fn check(self) -> Result<usize, Problem> {
+        let fits = (1..=PARALLELISM_MAX).contains(&self.parallelism);
+        if fits {
+            Ok(self.parallelism.into())
+        } else {
+            Err(Problem::invalid(format!("`parallelism`: a number from 1 to {PARALLELISM_MAX}")))
+        }
+    }
+}
+
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
@@ -100,6 +133,10 @@ pub(super) async fn of(path: &str, mut request: Request) -> Result<Question, Pro
             ("triggers", Some("resume")) => {
                 let name = named()?;
                 input::body::<Nothing>(request).await.map(|_| Question::Resume(name.into()))
+            }
+            ("triggers", Some("parallelism")) => {
+                let name = named()?;
+                Ok(Question::Parallel(name.into(), input::body::<AtOnce>(request).await?.check()?))
             }
             ("triggers", Some("rewind")) => {
                 let name = named()?;

@@ -117,7 +117,16 @@ fn trigger(case: &Case, index: usize, plugin: Plugin, signals: Arc<dyn Signals>)
         signals,
         clock: clock::shared(),
     };
-    Trigger { name, stream: TABLE.into(), view, start: Start::default(), policy: policy(case), context, slot: Slot::new(plugin) }
+    Trigger {
+        name,
+        stream: TABLE.into(),
+        view,
+        start: Start::default(),
+        policy: policy(case),
+        parallelism: 1.into(),
+        context,
+        slot: Slot::new(plugin),
+    }
 }
 
 /// The config's defaults, but for the batch, and without bounds on attempts and age: the prepared changes are old.
