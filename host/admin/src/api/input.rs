@@ -51,22 +51,23 @@ pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializ
     T::deserialize(deserializer).map(Some)
 }
 
-/// As JSON has them: 1.0 is an integer.
-pub(crate) fn integers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<i64>>, D::Error> {
+/// As JSON has it: 1.0 is an integer.
+fn whole(number: &serde_json::Number) -> Option<i64> {
     /// Beyond it, not every integer is a number of the kind.
     const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
-    let integer = |number: serde_json::Number| {
-        let whole = || {
-            number
-                .as_f64()
-                .filter(|number| number.fract() == 0.0 && number.abs() <= EXACT_MAX)
-                .map(|number| number as i64)
-        };
-        number
-            .as_i64()
-            .or_else(whole)
-            .ok_or_else(|| D::Error::custom(format!("{number} is no number of a dead letter")))
-    };
+    let is_whole = |number: &f64| number.fract() == 0.0 && number.abs() <= EXACT_MAX;
+    let float = || number.as_f64().filter(is_whole).map(|number| number as i64);
+    number.as_i64().or_else(float)
+}
+
+pub(crate) fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let number = serde_json::Number::deserialize(deserializer)?;
+    whole(&number).ok_or_else(|| D::Error::custom(format!("{number} is no integer")))
+}
+
+pub(crate) fn integers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<i64>>, D::Error> {
+    let integer =
+        |number: serde_json::Number| whole(&number).ok_or_else(|| D::Error::custom(format!("{number} is no number of a dead letter")));
     let numbers = Vec::<serde_json::Number>::deserialize(deserializer)?;
     numbers.into_iter().map(integer).collect::<Result<_, _>>().map(Some)
 }

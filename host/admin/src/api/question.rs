@@ -89,7 +89,8 @@ struct Nothing {}
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AtOnce {
-    parallelism: u16,
+    #[serde(deserialize_with = "input::integer")]
+    parallelism: i64,
 }
 
 /// As in the config.
@@ -97,12 +98,10 @@ pub const PARALLELISM_MAX: u16 = 64;
 
 impl AtOnce {
     fn check(self) -> Result<usize, Problem> {
-        let fits = (1..=PARALLELISM_MAX).contains(&self.parallelism);
-        if fits {
-            Ok(self.parallelism.into())
-        } else {
-            Err(Problem::invalid(format!("`parallelism`: a number from 1 to {PARALLELISM_MAX}")))
-        }
+        let fits = usize::try_from(self.parallelism)
+            .ok()
+            .filter(|parallelism| (1..=PARALLELISM_MAX.into()).contains(parallelism));
+        fits.ok_or_else(|| Problem::invalid(format!("`parallelism`: a number from 1 to {PARALLELISM_MAX}")))
     }
 }
 

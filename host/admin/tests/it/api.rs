@@ -331,3 +331,22 @@ fn what_is_right_is_asked() {
     "#]];
     expected.assert_eq(&asked.iter().map(|question| format!("{question:?}\n")).collect::<String>());
 }
+
+#[test]
+fn a_parallelism_is_a_number_from_one_to_sixty_four() {
+    const PARALLELISM: &str = "POST /api/v1/triggers/t/parallelism";
+    let bodies = [
+        "{}",
+        "[8]",
+        r#"{"parallelism":0}"#,
+        r#"{"parallelism":-1}"#,
+        r#"{"parallelism":65}"#,
+        r#"{"parallelism":1.5}"#,
+        r#"{"parallelism":1e30}"#,
+        r#"{"parallelism":"8"}"#,
+        r#"{"parallelism":null}"#,
+        r#"{"parallelism":8,"parallelism":8}"#,
+        r#"{"parallelism":8,"durable":true}"#,
+    ];
+    check(&bodies.map(|body| (PARALLELISM, &[LOCAL, AUTH, JSON][..], body, 400, "invalid")));
+}

@@ -81,7 +81,7 @@ async fn no_database(bench: &Bench) {
     newer[60..64].copy_from_slice(&99u32.to_be_bytes());
     fs::write(&file, newer).unwrap();
     bench.check_edited(&[], &ALL, expect![[r#"
-        error: DIR/data/tripline.db: written by a newer tripline: its schema is 99, this version knows up to 2: run the newer version, or another `data_dir`
+        error: DIR/data/tripline.db: written by a newer tripline: its schema is 99, this version knows up to 3: run the newer version, or another `data_dir`
     "#]]).await;
 
     fs::write(&file, vec![b'x'; 8192]).unwrap();

@@ -63,7 +63,7 @@ async fn several_at_once(bench: &Bench) {
             &BOTH,
             expect![[r#"
         error: DIR/tripline.toml:4:1: host.colour: unknown key
-          remedy: remove it; [host] has: data_dir, listen, drain_max, instances_max, counter_series_max
+          remedy: remove it; [host] has: data_dir, listen, drain_max, instances_max, counter_series_max, dead_letters
         DIR/tripline.toml:18:10: targets.orders-us.region: is missing
           remedy: write the region that the endpoint stands for; for an emulator any will do, as region = "eu-west-1"
         DIR/tripline.toml:20:1: targets.orders-us.regoin: unknown key
