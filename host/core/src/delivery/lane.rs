@@ -12,7 +12,7 @@ use super::progress::Progress;
 use super::settlement::{Settlement, Uncommitted};
 use super::waiting::Waiting;
 use super::work::{Taken, Work};
-use super::{Batch, Origin, Policy};
+use super::{Batch, Origin, Policy, Then};
 use crate::budget::Budget;
 use crate::checkpoint::Checkpoint;
 use crate::gap::{self, Cause, Gap, OnGap};
@@ -233,6 +233,10 @@ impl Lane {
 
     /// Changes that are tried again and again, since `Then::Block` says so.
     pub fn blocked(&self) -> usize {
+        // Asked after every step: nobody else pays for it.
+        if self.policy.then != Then::Block {
+            return 0;
+        }
         let under_way = self.runs.iter().flat_map(|run| &run.work.changes).filter(|taken| taken.blocked);
         self.waiting.blocked() + under_way.count()
     }

@@ -212,18 +212,26 @@ impl Lane {
         }
         let before = self.progress.clone();
         let mut settlement = Settlement::default();
-        let (mut runs, mut later) = (Vec::new(), Vec::new());
-        for run in mem::take(&mut self.settling) {
-            let written = keys_written(&settlement);
-            if run.has_seen(&written) {
-                later.push(run);
+        let settling = mem::take(&mut self.settling);
+        let mut written = BTreeSet::new();
+        let joins: Vec<bool> = settling
+            .iter()
+            .map(|run| {
+                let joins = !run.has_seen(&written);
+                written.extend(keys_written(&run.settlement).into_iter().filter(|_| joins));
+                joins
+            })
+            .collect();
+        let mut runs = Vec::new();
+        for (run, joins) in settling.into_iter().zip(joins) {
+            if !joins {
+                self.settling.push(run);
                 continue;
             }
             settlement.absorb(run.settlement.clone());
             self.acknowledge(&run.verdict);
             runs.push(run);
         }
-        self.settling = later;
         let oldest = runs.iter().filter_map(Settling::oldest).min();
         self.uncommitted.begin_other(now, oldest);
         self.committing = Some(Committing { runs, before });
