@@ -12,6 +12,7 @@ pub mod delivery;
 pub mod effect;
 pub mod event;
 pub mod feed;
+pub mod filter;
 pub mod follower;
 pub mod gap;
 pub mod item_key;

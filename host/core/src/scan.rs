@@ -20,6 +20,17 @@ pub(crate) struct ScanError {
     at: usize,
 }
 
+impl ScanError {
+    pub(crate) fn expected(&self) -> &'static str {
+        self.expected
+    }
+
+    /// In bytes.
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+}
+
 type Scanned<T> = Result<T, ScanError>;
 
 /// A place in a text of at most `u32::MAX` bytes.
@@ -129,6 +140,11 @@ impl<'a> Scanner<'a> {
     /// The member that `object` has given last, from its name to here.
     pub(crate) fn member(&self) -> &'a str {
         &self.text[self.member..self.at]
+    }
+
+    /// Where its name begins.
+    pub(crate) fn member_start(&self) -> usize {
+        self.member
     }
 
     /// From `start` to here.
