@@ -432,6 +432,7 @@ impl Base {
                     pace: if is_local { Pace::unlimited() } else { Pace::aws() },
                     window_bytes_max: configured.window_bytes_max,
                     budget: budget.clone(),
+                    filters: Arc::default(),
                     lost: None,
                 },
                 holds: Holds::new(),

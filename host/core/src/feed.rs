@@ -3,7 +3,10 @@
 //! A shard has one feed for all lanes that keep up, and a second one, now and then, for all that lag.
 //! Invariant: what a lane takes from a feed is whole, but for what the stream trimmed; where that may be so, `admits` says so.
 
+use std::sync::Arc;
+
 use crate::budget::Budget;
+use crate::filter::FilterSet;
 use crate::mutant::{Mutant, on};
 use crate::port::Position;
 use crate::reader::{Pace, Reader};
@@ -40,6 +43,8 @@ pub struct Reading {
     pub pace: Pace,
     pub window_bytes_max: usize,
     pub budget: Budget,
+    /// Of all triggers of the stream.
+    pub filters: Arc<FilterSet>,
     /// The shard is known to be gone, nothing of it can be read: as of then, by the stream's clock.
     pub lost: Option<Timestamp>,
 }

@@ -53,6 +53,9 @@ mutants! {
     FreeTryCosts = "a delivery that never reached the plugin, or lost to another's write, costs an attempt",
     BlockGivesUp = "a change that is to block its item is kept as a dead letter after all",
     HeldDone = "a later change of an item that failed counts as done",
+    FilterIgnored = "a trigger gets what its filters do not want",
+    FilteredPastPending = "what the filters do not want is acknowledged with all before it, though some is pending",
+    CatchUpUnfiltered = "what the second reader reads passes no filter",
     TwoPaces = "two readers of a shard poll as fast as one each",
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::delivery::{Batch, Lane, Report, RunId, Settlement, Step as LaneStep};
 use crate::feed::{Feed, ReaderId, Reading};
+use crate::filter::{Passes, Scratch};
 use crate::gap::Cause;
 use crate::item_key::ItemKey;
 use crate::mutant::{Mutant, on};
@@ -130,6 +131,7 @@ pub struct ShardConsumer {
     reading: Reading,
     random: fastrand::Rng,
     signals: Arc<dyn Signals>,
+    scratch: Scratch,
     slots: Vec<Slot>,
     /// For all that keep up; none: nobody has joined yet.
     main: Option<Feed>,
@@ -159,6 +161,7 @@ impl ShardConsumer {
             reading,
             random: fastrand::Rng::with_seed(seed),
             signals,
+            scratch: Scratch::default(),
             slots: Vec::new(),
             main: None,
             catch_up: None,
@@ -212,6 +215,8 @@ impl ShardConsumer {
             Event::Release { trigger, items } => self.steer(trigger, |lane| lane.release(&items)),
             Event::Drain => {
                 self.draining = true;
+                // What was passed over need not be read again.
+                self.slots.iter_mut().for_each(|slot| slot.lane.settle_filtered());
                 None
             }
         };
@@ -248,11 +253,19 @@ impl ShardConsumer {
         if result.is_ok() {
             [&mut self.main, &mut self.catch_up].into_iter().flatten().for_each(|feed| feed.reader.is_there());
         }
-        let Some(feed) = self.feed(reader) else { return };
+        // All lanes of a shard are of one stream; without any, nothing is read.
+        let Some(arn) = self.slots.first().map(|slot| &slot.lane.origin().stream) else { return };
+        let feed = [&mut self.main, &mut self.catch_up].into_iter().flatten().find(|feed| feed.id == reader);
+        let Some(feed) = feed else { return };
         let note = match result {
             Ok(mut page) => {
                 let note = feed.reader.polled(now, asked, Ok(&mut page));
-                page.changes.into_iter().for_each(|change| feed.window.push(change));
+                let filters = &self.reading.filters;
+                let is_blind = reader != ReaderId::MAIN && on(Mutant::CatchUpUnfiltered);
+                for change in page.changes {
+                    let passes = if is_blind { Passes::default() } else { filters.passes(&change, arn, &mut self.scratch) };
+                    feed.window.push(change, passes);
+                }
                 note
             }
             Err(error) => feed.reader.polled(now, asked, Err(error)),

@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use crate::budget::Budget;
 use crate::change::Change;
+use crate::filter::Passes;
 use crate::sequence::SequenceNumber;
 
 #[derive(Debug)]
 pub struct Window {
-    changes: VecDeque<Arc<Change>>,
+    changes: VecDeque<Held>,
     /// Position of the front.
     first: u64,
     /// The change before the front; none: the front is the first that could be read.
@@ -21,6 +22,13 @@ pub struct Window {
     bytes: usize,
     bytes_max: usize,
     budget: Budget,
+}
+
+#[derive(Debug)]
+struct Held {
+    change: Arc<Change>,
+    /// Looked up once, for all triggers.
+    passes: Passes,
 }
 
 impl Window {
@@ -48,15 +56,25 @@ impl Window {
         self.first + self.changes.len() as u64
     }
 
-    pub fn push(&mut self, change: Change) {
+    /// `passes`: which of its stream's filters.
+    pub fn push(&mut self, change: Change, passes: Passes) {
         let weight = weight(&change);
         self.bytes += weight;
         self.budget.take(weight);
-        self.changes.push_back(Arc::new(change));
+        self.changes.push_back(Held { change: Arc::new(change), passes });
     }
 
     /// The change at `position`; none where it is not read yet, or let go.
     pub fn get(&self, position: u64) -> Option<&Arc<Change>> {
+        self.held(position).map(|held| &held.change)
+    }
+
+    /// Whether the change at `position` passes this filter of its stream.
+    pub fn passes(&self, position: u64, filter: usize) -> bool {
+        self.held(position).is_some_and(|held| held.passes.has(filter))
+    }
+
+    fn held(&self, position: u64) -> Option<&Held> {
         let index = position.checked_sub(self.first)?;
         self.changes.get(usize::try_from(index).ok()?)
     }
@@ -67,7 +85,7 @@ impl Window {
             return None;
         }
         let Some(number) = number else { return Some(self.first) };
-        let passed = self.changes.partition_point(|change| change.sequence_number <= *number);
+        let passed = self.changes.partition_point(|held| held.change.sequence_number <= *number);
         Some(self.first + passed as u64)
     }
 
@@ -83,7 +101,7 @@ impl Window {
     }
 
     fn pop(&mut self) -> bool {
-        let Some(change) = self.changes.pop_front() else { return false };
+        let Some(Held { change, .. }) = self.changes.pop_front() else { return false };
         let weight = weight(&change);
         self.bytes -= weight;
         self.budget.give_back(weight);
@@ -118,7 +136,11 @@ mod tests {
         let mut window = Window::new(before.map(number), 1_000, budget.clone());
         for n in numbers {
             let body = format!(r#"{{"Records":[{{"eventName":"INSERT","dynamodb":{{"SequenceNumber":"{n}","Keys":{{}}}}}}]}}"#);
-            slice_page(Arc::new(body)).unwrap().changes.into_iter().for_each(|change| window.push(change));
+            slice_page(Arc::new(body))
+                .unwrap()
+                .changes
+                .into_iter()
+                .for_each(|change| window.push(change, Passes::default()));
         }
         window
     }

@@ -62,6 +62,7 @@ pub(crate) fn after_commit(sim: &mut Sim, index: usize, place: &(StreamArn, Shar
     if !settlement.dead_letters.is_empty() && trigger.spec.policy.then != Then::DeadLetter {
         return Err(format!("trigger {index} has dead letters, and is to skip"));
     }
+    coverage.add(Met::Filtered, settlement.filtered as u64);
     coverage.add(Met::DeadLetters, settlement.dead_letters.len() as u64);
     coverage.add(Met::Skipped, settlement.skipped.len() as u64);
     for gap in &settlement.gaps {
@@ -155,7 +156,12 @@ fn open(trigger: &Trigger, sim: &Sim) -> Result<Vec<u32>, ()> {
     let owed = (0u32..)
         .zip(&sim.facts.all)
         .filter(|(_, fact)| fact.at.stream as usize >= first && fact.created_ms >= owed_ms);
-    let open = owed.filter(|(change, fact)| trigger.way.fate(*change) == Fate::Open && !is_told(fact, &trigger.way, world));
+    let is_done = |change: u32, fact: &Fact| match trigger.wants(fact) {
+        true => trigger.way.fate(change) != Fate::Open,
+        // What nobody wants is acknowledged, and not read again after a restart.
+        false => trigger.way.has_passed(fact),
+    };
+    let open = owed.filter(|(change, fact)| !is_done(*change, fact) && !is_told(fact, &trigger.way, world));
     Ok(open.map(|(change, _)| change).collect())
 }
 

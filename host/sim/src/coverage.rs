@@ -20,6 +20,7 @@ macro_rules! counters {
 counters! {
     Changes = "changes written",
     Handled = "changes handled durably",
+    Filtered = "changes filtered out",
     Redelivered = "changes delivered again",
     DeadLetters = "dead letters",
     Skipped = "changes skipped by policy",

@@ -13,6 +13,11 @@ pub(crate) struct Fact {
     pub(crate) shard: Arc<str>,
     pub(crate) number: SequenceNumber,
     pub(crate) key: Arc<str>,
+    pub(crate) event: &'static str,
+    /// The item's partition key.
+    pub(crate) item: Box<str>,
+    /// `n` of the image after the change.
+    pub(crate) new_n: Option<u64>,
     pub(crate) created_ms: u64,
     pub(crate) trimmed_at_ms: u64,
 }
@@ -36,6 +41,9 @@ impl Facts {
                 shard: Arc::clone(written.shard),
                 number,
                 key: Arc::clone(written.key),
+                event: written.event.as_str(),
+                item: between(written.key, "\"S\":\"", "\"").unwrap_or_default().into(),
+                new_n: between(written.json, "\"NewImage\":{\"n\":{\"N\":\"", "\"").and_then(|n| n.parse().ok()),
                 created_ms: written.created_ms,
                 trimmed_at_ms: written.trimmed_at_ms,
             });
@@ -45,4 +53,10 @@ impl Facts {
     pub(crate) fn find(&self, event_id: &str) -> Option<u32> {
         self.by_id.get(event_id).copied()
     }
+}
+
+/// Of JSON as the world writes it: without white space, attributes by their names.
+fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(before)?;
+    rest.split_once(after).map(|(found, _)| found)
 }

@@ -244,6 +244,12 @@ impl Sim {
         });
         let (policy, on_gap) = (spec.policy.clone(), self.on_gap(begin.trigger));
         let mut lane = Lane::new(origin, begin.shard.clone(), policy, begin.checkpoint, self.rng.u64(..)).with(begin.since, on_gap);
+        // Its place among those that filter.
+        let filter = spec
+            .filter
+            .as_ref()
+            .map(|_| self.triggers[..begin.trigger].iter().filter(|other| other.spec.filter.is_some()).count());
+        lane = lane.filtered_by(filter);
         if begin.is_new {
             lane.announce();
         }
@@ -275,7 +281,7 @@ impl Sim {
                 None => self.step(slot, Event::Joined { trigger, lane }),
             };
         }
-        let reading = Reading { pace, window_bytes_max, budget: host.budget.clone(), lost };
+        let reading = Reading { pace, window_bytes_max, budget: host.budget.clone(), filters: self.filters.clone(), lost };
         let mut consumer = ShardConsumer::new(TABLE.into(), place.1.clone(), reading, seed, host.ears.clone());
         consumer.add(trigger, *lane);
         let slot = host.shards.len();

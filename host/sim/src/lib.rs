@@ -9,6 +9,7 @@ mod check;
 pub mod coverage;
 mod endpoint;
 mod facts;
+mod filter;
 mod follow;
 mod handler;
 mod host;

@@ -16,6 +16,8 @@ use tripline_core::start::Start;
 use tripline_core::time::Timestamp;
 use tripline_world::{Faults, HOUR_MS, Op, PerCall, SECOND_MS, Script, Shape, Story};
 
+use crate::filter::Filter;
+
 const MINUTE_MS: u64 = 60 * SECOND_MS;
 /// Such a window is full of one change or two.
 const WINDOW_SMALL: usize = 900;
@@ -93,6 +95,8 @@ pub(crate) struct TriggerSpec {
     pub(crate) policy: Policy,
     /// Each handled change is appended to a list of its item in the trigger's state.
     pub(crate) keeps_state: bool,
+    /// None: it wants every change.
+    pub(crate) filter: Option<Filter>,
     pub(crate) manner: Manner,
 }
 
@@ -136,6 +140,11 @@ impl Scenario {
             // What is to end at a time would sleep beyond the end of all.
             let stuck = triggers.iter_mut().filter_map(|trigger: &mut TriggerSpec| trigger.manner.stuck.as_mut());
             stuck.for_each(|(_, until_ms)| *until_ms = u64::MAX);
+        }
+        // Dice of their own: what else a seed plays is not drawn otherwise.
+        let mut filter_rng = Rng::with_seed(seed ^ 0x5eed_0006);
+        for trigger in &mut triggers {
+            trigger.filter = (filter_rng.u8(..3) == 0).then(|| Filter::of(&mut filter_rng));
         }
         let mut downs = downs(&mut rng, host_starts_ms, end_ms);
         if host.window_bytes_max < WINDOW_SMALL && rng.bool() {
@@ -233,7 +242,7 @@ fn trigger(rng: &mut Rng, host_starts_ms: u64, end_ms: u64) -> TriggerSpec {
         delivers_ahead: !keeps_state,
     };
     let on_gap = if rng.u8(..3) == 0 { OnGap::Stop } else { OnGap::Continue };
-    TriggerSpec { start, on_gap, policy, keeps_state, manner: manner(rng, host_starts_ms, end_ms) }
+    TriggerSpec { start, on_gap, policy, keeps_state, filter: None, manner: manner(rng, host_starts_ms, end_ms) }
 }
 
 fn manner(rng: &mut Rng, host_starts_ms: u64, end_ms: u64) -> Manner {

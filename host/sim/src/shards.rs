@@ -153,6 +153,11 @@ impl Sim {
     fn deliver(&mut self, slot: Slot, (trigger, run): (usize, RunId), batch: Batch) {
         let places: Vec<_> = batch.changes.iter().map(|change| self.facts.find(&change.event_id)).collect();
         trace!(self, "{slot} -> deliver t{trigger} {places:?} attempt {}", batch.attempt);
+        let unwanted = places
+            .iter()
+            .flatten()
+            .find(|change| !self.triggers[trigger].wants(&self.facts.all[**change as usize]));
+        self.must(unwanted.map_or(Ok(()), |change| Err(format!("trigger {trigger} gets change {change}, which its filter does not want"))));
         let items: Vec<ItemKey> = batch.changes.iter().map(|change| ItemKey::of(change)).collect();
         let allowed = self.may_deliver(slot, trigger, &items);
         self.must(allowed);

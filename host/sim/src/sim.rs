@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use fastrand::Rng;
+use tripline_core::filter::FilterSet;
 use tripline_core::item_key::ItemKey;
 use tripline_core::time::Timestamp;
 use tripline_world::{Faults, Op, SECOND_MS, World};
@@ -13,7 +14,7 @@ use tripline_world::{Faults, Op, SECOND_MS, World};
 use crate::check;
 use crate::coverage::{Coverage, Met};
 use crate::endpoint::Endpoint;
-use crate::facts::Facts;
+use crate::facts::{Fact, Facts};
 use crate::handler::Plugin;
 use crate::host::{Host, HostDue};
 use crate::queue::Queue;
@@ -80,6 +81,12 @@ pub(crate) struct Trigger {
     pub(crate) held: Option<Arc<[ItemKey]>>,
 }
 
+impl Trigger {
+    pub(crate) fn wants(&self, fact: &Fact) -> bool {
+        self.spec.filter.as_ref().is_none_or(|filter| filter.wants(fact))
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Sim {
     pub(crate) scenario: Scenario,
@@ -89,6 +96,8 @@ pub(crate) struct Sim {
     pub(crate) endpoint: Endpoint,
     pub(crate) facts: Facts,
     pub(crate) triggers: Vec<Trigger>,
+    /// Of all triggers: one that wants all has none.
+    pub(crate) filters: Arc<FilterSet>,
     pub(crate) host: Option<Host>,
     pub(crate) epochs: u32,
     /// When the host is up again, where it is down.
@@ -154,7 +163,9 @@ impl Sim {
             .enumerate()
             .for_each(|(index, steer)| queue.push(steer.at_ms, Due::Steer(index)));
         queue.push(scenario.end_ms, Due::Epilogue);
+        let patterns: Vec<_> = scenario.triggers.iter().filter_map(|spec| Some(spec.filter.as_ref()?.patterns())).collect();
         Self {
+            filters: Arc::new(FilterSet::new(patterns.iter().map(Vec::as_slice))),
             now_ms: scenario.start_ms,
             triggers: scenario.triggers.iter().map(trigger).collect(),
             endpoint: Endpoint::new(world, scenario.host.shards_a_page, scenario.host.records_a_page),

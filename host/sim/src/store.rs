@@ -12,7 +12,7 @@ use tripline_core::name::{ShardId, StreamArn};
 use tripline_core::sequence::SequenceNumber;
 use tripline_core::start::{Pin, Repin};
 
-use crate::facts::Facts;
+use crate::facts::{Fact, Facts};
 
 /// What became of a change, for one trigger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,6 +147,17 @@ impl Way {
             }
             before => Err(format!("change {change} is {fate:?} and was {before:?} already")),
         }
+    }
+
+    /// Whether the checkpoint is past this change, or the trigger past its stream.
+    pub(crate) fn has_passed(&self, fact: &Fact) -> bool {
+        let arn = StreamArn::new(fact.arn.clone());
+        let is_left = self
+            .pin
+            .as_ref()
+            .is_some_and(|pin| arn.label() < pin.stream.label() || (pin.over && arn == pin.stream));
+        let checkpoint = self.checkpoints.get(&(arn, ShardId::new(fact.shard.clone())));
+        is_left || checkpoint.is_some_and(|checkpoint| checkpoint.finished || checkpoint.covers(&fact.number))
     }
 
     /// Whether each change that is handled was counted, and no other.

@@ -23,11 +23,13 @@ use crate::sequence::SequenceNumber;
 use crate::time::Timestamp;
 use crate::window::Window;
 
+mod filtered;
 mod outcome;
 mod take;
 
 pub use outcome::{Settled, Stuck};
 
+use filtered::Filtered;
 use outcome::{Committing, Settling};
 use take::Gathering;
 
@@ -69,6 +71,9 @@ pub struct Lane {
     /// Changes that were created before are passed over.
     since: Option<Timestamp>,
     on_gap: OnGap,
+    /// Place of its filter in the stream's; none: it takes every change.
+    filter: Option<usize>,
+    filtered: Filtered,
     /// Window position of the next change to take.
     cursor: u64,
     /// The newest change taken or passed over, and when it was created.
@@ -110,6 +115,8 @@ impl Lane {
             progress: Progress::new(checkpoint),
             since: None,
             on_gap: OnGap::default(),
+            filter: None,
+            filtered: Filtered::default(),
             cursor: 0,
             frontier: None,
             taken: 0,
@@ -134,6 +141,12 @@ impl Lane {
     #[must_use]
     pub fn with(self, since: Option<Timestamp>, on_gap: OnGap) -> Self {
         Self { since, on_gap, ..self }
+    }
+
+    /// Of all changes it takes those that pass this filter of the stream, and acknowledges the others.
+    #[must_use]
+    pub fn filtered_by(self, filter: Option<usize>) -> Self {
+        Self { filter, ..self }
     }
 
     /// Before it takes anything: what waits in it counts as what windows hold.
@@ -299,6 +312,9 @@ impl Lane {
         if has_slot || !self.policy.window.is_zero() {
             self.gather(now, window);
         }
+        if self.filtered_due().is_some_and(|due| due <= now) {
+            self.settle_filtered();
+        }
         let is_last = ended && window.is_none_or(|window| self.cursor >= window.end()) && !self.waiting.has_ready();
         if has_slot && self.gathering.is_due(now, self.policy.window, is_last) {
             let work = Work::of(self.gathering.take());
@@ -353,7 +369,8 @@ impl Lane {
     /// When `next` has something that waits for a time; none: for nothing but changes, reports and commits.
     pub fn due(&self) -> Option<Timestamp> {
         let goes = self.has_slot() && !self.paused && !self.finished;
-        let due = [self.waiting.due(), self.gathering.due(self.policy.window)].into_iter().flatten().min();
+        let due = [self.waiting.due(), self.gathering.due(self.policy.window), self.filtered_due()];
+        let due = due.into_iter().flatten().min();
         due.filter(|_| goes)
     }
 

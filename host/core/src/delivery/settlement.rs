@@ -23,6 +23,8 @@ pub struct Settlement {
     pub dead_letters: Vec<DeadLetter>,
     /// Counts, for the log and the metrics.
     pub acknowledged: usize,
+    /// Changes that were passed over, since the trigger's filters do not want them.
+    pub filtered: usize,
     pub gaps: Vec<Gap>,
     pub skipped: Vec<DeadLetter>,
     /// What must still stand as it was read, or nothing of this holds.

@@ -11,6 +11,7 @@ use crate::change::Change;
 use crate::checkpoint::Checkpoint;
 use crate::decimal::Decimal;
 use crate::effect::{CounterKey, Effect, Mutation};
+use crate::filter::Passes;
 use crate::name::PluginVersion;
 use crate::sequence::SequenceNumber;
 use crate::slice::slice_page;
@@ -36,7 +37,7 @@ pub(super) fn changes(words: &str) -> Vec<Change> {
 
 fn window(words: &str) -> Window {
     let mut window = Window::new(None, usize::MAX, Budget::new(usize::MAX));
-    changes(words).into_iter().for_each(|change| window.push(change));
+    changes(words).into_iter().for_each(|change| window.push(change, Passes::default()));
     window
 }
 

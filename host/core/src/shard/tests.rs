@@ -50,7 +50,7 @@ fn lane(index: usize, watermark: u32, complete_until: Timestamp) -> Lane {
 /// A consumer with a lane for each watermark (0: none), and a window that is full after one page. `^` before it: complete until a day before.
 fn consumer(watermarks: &[&str]) -> (ShardConsumer, Vec<Lane>) {
     let pace = Pace { busy: Duration::ZERO, ..Pace::aws() };
-    let reading = Reading { pace, window_bytes_max: 1, budget: Budget::new(1 << 20), lost: None };
+    let reading = Reading { pace, window_bytes_max: 1, budget: Budget::new(1 << 20), lost: None, filters: Arc::default() };
     let lane = |(index, watermark): (usize, &&str)| {
         let long_ago = watermark.starts_with('^');
         let complete_until = if long_ago { NOW - Duration::from_secs(25 * 60 * 60) } else { NOW };

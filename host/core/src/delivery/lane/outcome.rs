@@ -170,7 +170,7 @@ impl Lane {
     }
 
     /// Changes are in stream order: what was created before the oldest that is pending is done.
-    fn complete_to_pending(&mut self) {
+    pub(super) fn complete_to_pending(&mut self) {
         let frontier = self.frontier.as_ref().map(|(_, created)| *created);
         self.complete(self.oldest_pending().or(frontier));
         self.told_complete = self.complete_until();
@@ -197,7 +197,9 @@ impl Lane {
     pub fn commit(&mut self, now: Timestamp) -> Option<Settlement> {
         let more = !self.runs.is_empty() && self.policy.delivers_ahead;
         let eager = self.uncommitted.begin(now, more, &self.progress.checkpoint);
-        eager.or_else(|| self.begin_settling(now))
+        let mut settlement = eager.or_else(|| self.begin_settling(now))?;
+        settlement.filtered = self.filtered.begin();
+        Some(settlement)
     }
 
     /// When `commit` has something at the latest, as far as is known now.
@@ -242,6 +244,7 @@ impl Lane {
     /// The settlement under way is durable.
     pub fn committed(&mut self, now: Timestamp) {
         self.uncommitted.ended();
+        self.filtered.committed();
         self.finished = self.progress.checkpoint.finished && self.uncommitted.is_empty();
         let Some(committing) = self.committing.take() else { return };
         for run in committing.runs {
@@ -257,6 +260,7 @@ impl Lane {
     /// The settlement under way was refused: others have written what was read of these keys.
     pub fn conflicted(&mut self, now: Timestamp, keys: &[Box<str>]) {
         self.uncommitted.ended();
+        self.filtered.refused();
         let Some(Committing { runs, before }) = self.committing.take() else { return };
         if on(Mutant::ConflictAcknowledged) {
             return;

@@ -6,6 +6,7 @@ use super::{Lane, Taken};
 use crate::change::Change;
 use crate::delivery::waiting::Waiting;
 use crate::item_key::ItemKey;
+use crate::mutant::{Mutant, on};
 use crate::start;
 use crate::time::Timestamp;
 use crate::window::Window;
@@ -85,7 +86,11 @@ impl Lane {
         let mut newest = None;
         while let Some(change) = window.get(self.cursor) {
             let too_old = self.since.is_some_and(|since| start::is_older(change.created, since));
-            if !too_old && !self.progress.checkpoint.covers(&change.sequence_number) {
+            let is_owed = !too_old && !self.progress.checkpoint.covers(&change.sequence_number);
+            let is_wanted = self.filter.is_none_or(|filter| window.passes(self.cursor, filter) || on(Mutant::FilterIgnored));
+            if is_owed && !is_wanted {
+                self.filtered.add(now);
+            } else if is_owed {
                 if self.is_full() {
                     break;
                 }
