@@ -304,6 +304,8 @@ fn downs(rng: &mut Rng, from_ms: u64, end_ms: u64) -> Vec<Down> {
 
 /// One trigger hangs over its first change, and the host starts again with the others ahead of it.
 fn fall_behind(rng: &mut Rng, triggers: &mut [TriggerSpec], downs: &mut Vec<Down>, end_ms: u64) {
+    // Who lags and who is ahead both need the changes.
+    triggers.iter_mut().for_each(|trigger| trigger.filter = None);
     let Some(first) = triggers.first_mut() else { return };
     let at_ms = end_ms - rng.u64(0..=5 * SECOND_MS);
     first.policy.records_max = 1;

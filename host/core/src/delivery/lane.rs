@@ -327,14 +327,15 @@ impl Lane {
         if !has_slot {
             return Step::Busy;
         }
-        if let Some(time) = self.due() {
-            return Step::WaitUntil(time);
+        if is_last && window.is_some() && (self.is_clear() || on(Mutant::FinishesEarly)) {
+            self.finish();
+            return Step::Busy;
         }
-        if !is_last || window.is_none() || !(self.is_clear() || on(Mutant::FinishesEarly)) {
-            return if self.is_busy() { Step::Busy } else { Step::Idle };
+        match self.due() {
+            Some(time) => Step::WaitUntil(time),
+            None if self.is_busy() => Step::Busy,
+            None => Step::Idle,
         }
-        self.finish();
-        Step::Busy
     }
 
     fn deliver(&mut self, now: Timestamp, mut work: Work, is_tracked: bool) -> Step {

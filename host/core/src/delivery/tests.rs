@@ -20,6 +20,7 @@ use crate::view::{View, ViewType};
 use crate::window::Window;
 
 mod ahead;
+mod filtered;
 mod lanes;
 mod redrive;
 

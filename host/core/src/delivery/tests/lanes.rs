@@ -6,10 +6,14 @@ use super::*;
 use crate::item_key::ItemKey;
 
 /// Plays words: `go` (all that goes out now), an outcome of `report` and the run that it is of (`ok@1`, `0@2`; `ok?k@1` has read key k), `commit`, `durable`,
-/// `lost:k`, `+5` for milliseconds that pass, `hold:a`, `release:a` (an item), `clear:a` (whether nothing of it is under way), `pause`, `resume`, `parallel:3`.
+/// `lost:k`, `drain`, `more` (as `go`, of a shard that goes on), `+5` for milliseconds that pass, `hold:a`, `release:a` (an item), `clear:a` (whether nothing of it is under way), `pause`, `resume`, `parallel:3`.
 #[track_caller]
 fn check_lanes(policy: Policy, changes: &str, script: &str, expected: Expect) {
-    let (mut lane, window) = (lane(policy, Checkpoint::default()), window(changes));
+    play_lane(lane(policy, Checkpoint::default()), &window(changes), script, expected);
+}
+
+#[track_caller]
+pub(super) fn play_lane(mut lane: Lane, window: &Window, script: &str, expected: Expect) {
     let mut now = Timestamp::from_ms(2_000_000);
     let mut sizes = BTreeMap::new();
     let mut lines = Vec::new();
@@ -17,9 +21,13 @@ fn check_lanes(policy: Policy, changes: &str, script: &str, expected: Expect) {
     for word in script.split_whitespace() {
         let (name, argument) = word.split_once([':', '@']).unwrap_or((word, ""));
         let shown = match name {
-            "go" => go(&mut lane, now, &window, &mut sizes),
+            "go" => go(&mut lane, now, (window, true), &mut sizes),
+            "more" => go(&mut lane, now, (window, false), &mut sizes),
             "commit" => match lane.commit(now) {
-                Some(settlement) => format!("{}, {} dead", show_checkpoint(&settlement.checkpoint), settlement.dead_letters.len()),
+                Some(settlement) => {
+                    let filtered = if settlement.filtered > 0 { format!(", {} filtered", settlement.filtered) } else { String::new() };
+                    format!("{}, {} dead{filtered}", show_checkpoint(&settlement.checkpoint), settlement.dead_letters.len())
+                }
                 None => "-".to_owned(),
             },
             "durable" => {
@@ -28,6 +36,10 @@ fn check_lanes(policy: Policy, changes: &str, script: &str, expected: Expect) {
             }
             "lost" => {
                 lane.conflicted(now, &[argument.into()]);
+                continue;
+            }
+            "drain" => {
+                lane.settle_filtered();
                 continue;
             }
             "hold" => {
@@ -69,10 +81,10 @@ fn check_lanes(policy: Policy, changes: &str, script: &str, expected: Expect) {
 }
 
 /// All that goes out now, and what comes of asking for more. `sizes`: of the batches.
-fn go(lane: &mut Lane, now: Timestamp, window: &Window, sizes: &mut BTreeMap<RunId, usize>) -> String {
+fn go(lane: &mut Lane, now: Timestamp, (window, ended): (&Window, bool), sizes: &mut BTreeMap<RunId, usize>) -> String {
     let mut out = Vec::new();
     let end = loop {
-        match lane.next(now, Some(window), true) {
+        match lane.next(now, Some(window), ended) {
             Step::Deliver(run, batch) => {
                 sizes.insert(run, batch.changes.len());
                 let numbers = numbers(batch.changes.iter().map(|change| change.sequence_number.as_str()));
@@ -256,9 +268,9 @@ fn who_is_paused_gets_nothing_and_who_may_run_more_at_once_does() {
 fn a_feed_that_reads_what_the_lane_has_taken_gives_it_nothing_twice() {
     let mut lane = lane(at_once(3, 10), Checkpoint::default());
     let now = Timestamp::from_ms(2_000_000);
-    assert_eq!(go(&mut lane, now, &window("1a 2b"), &mut BTreeMap::new()), "1#1 [1 2], busy");
+    assert_eq!(go(&mut lane, now, (&window("1a 2b"), true), &mut BTreeMap::new()), "1#1 [1 2], busy");
     lane.move_to(0);
-    assert_eq!(go(&mut lane, now, &window("1a 2b 3c"), &mut BTreeMap::new()), "2#1 [3], busy");
+    assert_eq!(go(&mut lane, now, (&window("1a 2b 3c"), true), &mut BTreeMap::new()), "2#1 [3], busy");
 }
 
 #[test]
