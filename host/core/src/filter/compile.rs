@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::pattern::{Field, Group, Pattern, Test, Wants};
-use super::set::{FilterSet, Gate, GateId, Node, NodeId, Scratch, TermId};
+use super::set::{Feed, FilterSet, Gate, GateId, Node, NodeId, Opens, Scratch, TermId};
 use super::shape::Shape;
 use super::table::Table;
 use super::walk::Walk;
@@ -31,20 +31,7 @@ pub(super) fn compile<'p>(filters: impl IntoIterator<Item = &'p [Pattern]>) -> F
 struct Compiler {
     set: FilterSet,
     conditions: HashMap<(NodeId, Vec<Test>), TermId>,
-    /// By node, what must hold for it to open, and of what feeds it.
-    gates: HashMap<(NodeId, u32, Vec<Feed>), GateId>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Feed {
-    Term(TermId),
-    Gate(GateId),
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Opens {
-    WithOne,
-    WithAll,
+    gates: HashMap<(NodeId, Opens, Vec<Feed>), GateId>,
 }
 
 impl Compiler {
@@ -56,6 +43,7 @@ impl Compiler {
             absent: Vec::new(),
             is_object: false,
             absent_object: Vec::new(),
+            terms: Vec::new(),
         });
         self.set.nodes.len() - 1
     }
@@ -86,27 +74,27 @@ impl Compiler {
     fn gate(&mut self, node: NodeId, opens: Opens, mut feeds: Vec<Feed>) -> GateId {
         feeds.sort_unstable();
         feeds.dedup();
-        let needs = if opens == Opens::WithOne { 1 } else { feeds.len() as u32 };
         if let [Feed::Gate(only)] = *feeds {
             return only;
         }
-        let next = self.set.gates.len();
-        let gate = *self.gates.entry((node, needs, feeds.clone())).or_insert(next);
-        if gate == next {
-            self.set.gates.push(Gate { needs, feeds: Vec::new(), term: None, filters: Vec::new() });
-            for feed in feeds {
-                match feed {
-                    Feed::Term(term) => self.set.terms[term as usize].push(gate),
-                    Feed::Gate(other) => self.set.gates[other].feeds.push(gate),
+        let gates = &mut self.set.gates;
+        let gate = *self.gates.entry((node, opens, feeds.clone())).or_insert(gates.len());
+        if gate == gates.len() {
+            for feed in &feeds {
+                if let Feed::Gate(other) = feed {
+                    gates[*other].next.push(gate);
                 }
             }
+            gates.push(Gate { opens, feeds, next: Vec::new(), term: None, filters: Vec::new() });
         }
         gate
     }
 
-    fn term(&mut self) -> TermId {
+    fn term(&mut self, node: NodeId) -> TermId {
+        let term = self.set.terms.len() as TermId;
         self.set.terms.push(Vec::new());
-        (self.set.terms.len() - 1) as TermId
+        self.set.nodes[node].terms.push(term);
+        term
     }
 
     fn field(&mut self, parent: NodeId, field: &Field) -> TermId {
@@ -123,7 +111,7 @@ impl Compiler {
                 match self.set.gates[gate].term {
                     Some(term) => term,
                     None => {
-                        let term = self.term();
+                        let term = self.term(node);
                         self.set.gates[gate].term = Some(term);
                         term
                     }
@@ -136,7 +124,7 @@ impl Compiler {
         if let Some(term) = self.conditions.get(&(node, tests.clone())) {
             return *term;
         }
-        let term = self.term();
+        let term = self.term(node);
         let at = &mut self.set.nodes[node];
         let is_number = at.shape.is_number();
         at.table.get_or_insert_with(|| Box::new(Table::new(is_number))).add(&tests, term);
@@ -147,8 +135,32 @@ impl Compiler {
         term
     }
 
+    /// A gate that waits for terms alone is tried where the rarest of them holds.
+    fn watch(&mut self) {
+        let FilterSet { gates, terms, .. } = &mut self.set;
+        let mut wanted_by = vec![0_u32; terms.len()];
+        let of_terms = |gate: &Gate| gate.feeds.iter().all(|feed| matches!(feed, Feed::Term(_)));
+        let wants = |gate: &Gate| {
+            gate.feeds
+                .iter()
+                .filter_map(|feed| if let Feed::Term(term) = feed { Some(*term) } else { None })
+                .collect()
+        };
+        for gate in &*gates {
+            let wants: Vec<TermId> = wants(gate);
+            wants.iter().for_each(|term| wanted_by[*term as usize] += 1);
+        }
+        for (id, gate) in gates.iter().enumerate().filter(|(_, gate)| of_terms(gate)) {
+            let wants: Vec<TermId> = wants(gate);
+            if let Some(rarest) = wants.into_iter().min_by_key(|term| wanted_by[*term as usize]) {
+                terms[rarest as usize].push(id);
+            }
+        }
+    }
+
     /// Children come after their parents: from the last on, each node knows what holds of it where there is nothing.
     fn finish(mut self) -> FilterSet {
+        self.watch();
         let mut scratch = Scratch::default();
         for node in (1..self.set.nodes.len()).rev() {
             if self.set.nodes[node].is_object {

@@ -1,8 +1,9 @@
 //! The patterns of all triggers of a stream, compiled: a tree of the paths that they name, and gates that count what holds.
 //!
 //! A **node** is a path. A **term** is what may hold of a node's value: a condition (one of some tests), or that the value is an object of which a group
-//! holds. A **gate** belongs to the node of the object in which it counts: a group's gate opens when all of its terms hold, a `$or`'s when one of its
-//! choices does. Equal conditions, groups and choices of different patterns are one.
+//! holds. A **gate** belongs to the node of the object that it judges: a group's gate opens when all of its terms hold, a `$or`'s when one of its
+//! choices does. Equal conditions, groups and choices of different patterns are one. A gate is tried only when the rarest of its terms holds, the one that
+//! the fewest gates want: of thousands of choices, those that cannot be are not looked at.
 //!
 //! Invariant: a gate is fed by terms of its node's children and by gates of its own node alone, so an object is judged by itself: of an array of objects, one
 //! element must be all that a group wants.
@@ -21,6 +22,7 @@ use crate::name::StreamArn;
 pub struct FilterSet {
     /// The first is the event.
     pub(super) nodes: Vec<Node>,
+    /// By term: the gates to be tried where it holds.
     pub(super) terms: Vec<Vec<GateId>>,
     pub(super) gates: Vec<Gate>,
     pub(super) filters: usize,
@@ -43,13 +45,28 @@ pub(super) struct Node {
     pub(super) is_object: bool,
     /// The terms of groups that hold where there is no object.
     pub(super) absent_object: Vec<TermId>,
+    /// All that may hold of its value.
+    pub(super) terms: Vec<TermId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Feed {
+    Term(TermId),
+    Gate(GateId),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Opens {
+    WithOne,
+    WithAll,
 }
 
 #[derive(Debug)]
 pub(super) struct Gate {
-    /// It opens when so many of what feeds it hold.
-    pub(super) needs: u32,
-    pub(super) feeds: Vec<GateId>,
+    pub(super) opens: Opens,
+    pub(super) feeds: Vec<Feed>,
+    /// The gates to be tried when it opens.
+    pub(super) next: Vec<GateId>,
     /// Of the node's value, in the object around it.
     pub(super) term: Option<TermId>,
     pub(super) filters: Vec<u32>,
@@ -62,12 +79,14 @@ pub struct Scratch {
     pub(super) frame: u32,
     /// By term: in which object it has held.
     pub(super) held: Vec<u32>,
-    /// By gate: in which object, and how much of it.
-    pub(super) counts: Vec<(u32, u32)>,
+    /// By gate: in which object it was opened last.
+    pub(super) opened: Vec<u32>,
     /// By node: in which object it was seen.
     pub(super) seen: Vec<u32>,
     /// Terms of the objects that are looked at, to be told to those around them.
     pub(super) held_of_object: Vec<TermId>,
+    /// Gates of the objects that are looked at, to be tried when all is known of them.
+    pub(super) tries: Vec<GateId>,
     pub(super) hits: Vec<Target>,
 }
 

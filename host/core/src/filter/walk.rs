@@ -4,7 +4,7 @@
 //! the first counts. What stands in no pattern is passed over by its brackets.
 
 use super::passes::Passes;
-use super::set::{FilterSet, GateId, NodeId, Scratch, TermId};
+use super::set::{Feed, FilterSet, GateId, NodeId, Opens, Scratch, TermId};
 use super::table::Value;
 use crate::change::{Change, UserIdentity};
 use crate::name::StreamArn;
@@ -28,41 +28,55 @@ pub(super) struct Walk<'a> {
 /// The number of the object that is looked at.
 type Frame = u32;
 
+/// An object that is looked at, and what is still open of those around it: all above is of itself.
+#[derive(Clone, Copy)]
+struct Object {
+    frame: Frame,
+    held: usize,
+    tries: usize,
+}
+
 impl<'a> Walk<'a> {
     pub(super) fn new(set: &'a FilterSet, scratch: &'a mut Scratch) -> Self {
         scratch.held.resize(set.terms.len(), 0);
-        scratch.counts.resize(set.gates.len(), (0, 0));
+        scratch.opened.resize(set.gates.len(), 0);
         scratch.seen.resize(set.nodes.len(), 0);
         scratch.held_of_object.clear();
+        scratch.tries.clear();
         Self { set, scratch, passes: Passes::none(set.filters) }
     }
 
     /// The terms of `node` that hold where there is no object, those of its children being known.
     pub(super) fn of_nothing(mut self, node: NodeId) -> Vec<TermId> {
-        let frame = self.begin();
-        self.end(node, frame);
+        let object = self.begin();
+        self.end(node, object);
         self.scratch.held_of_object.clone()
     }
 
-    fn begin(&mut self) -> Frame {
+    fn begin(&mut self) -> Object {
         if self.scratch.frame == u32::MAX {
             // Once in four thousand million objects.
             self.scratch.held.fill(0);
-            self.scratch.counts.fill((0, 0));
+            self.scratch.opened.fill(0);
             self.scratch.seen.fill(0);
             self.scratch.frame = 0;
         }
         self.scratch.frame += 1;
-        self.scratch.frame
+        Object { frame: self.scratch.frame, held: self.scratch.held_of_object.len(), tries: self.scratch.tries.len() }
     }
 
-    /// All that was not seen in this object is absent.
-    fn end(&mut self, node: NodeId, frame: Frame) {
+    /// All that was not seen in this object is absent; then it is judged.
+    fn end(&mut self, node: NodeId, object: Object) {
         let set = self.set;
         for (_, child) in &set.nodes[node].children {
-            if self.scratch.seen[*child] != frame {
-                self.absent(*child, frame);
+            if self.scratch.seen[*child] != object.frame {
+                self.absent(*child, object.frame);
             }
+        }
+        while self.scratch.tries.len() > object.tries
+            && let Some(gate) = self.scratch.tries.pop()
+        {
+            self.try_gate(gate, object.frame);
         }
     }
 
@@ -79,32 +93,34 @@ impl<'a> Walk<'a> {
         let held = &mut self.scratch.held[term as usize];
         if *held != frame {
             *held = frame;
-            for gate in &set.terms[term as usize] {
-                self.feed(*gate, frame);
-            }
+            self.scratch.tries.extend(&set.terms[term as usize]);
         }
     }
 
-    fn feed(&mut self, gate: GateId, frame: Frame) {
-        let count = &mut self.scratch.counts[gate];
-        *count = if count.0 == frame { (frame, count.1 + 1) } else { (frame, 1) };
+    /// When all is known of the object. One that waits for another gate is tried again when that opens.
+    fn try_gate(&mut self, id: GateId, frame: Frame) {
         let set = self.set;
-        let gate = &set.gates[gate];
-        if count.1 != gate.needs {
+        let gate = &set.gates[id];
+        let is_open = self.scratch.opened[id] == frame;
+        let holds = |feed: &Feed| match feed {
+            Feed::Term(term) => self.scratch.held[*term as usize] == frame,
+            Feed::Gate(gate) => self.scratch.opened[*gate] == frame,
+        };
+        if is_open || (gate.opens == Opens::WithAll && !gate.feeds.iter().all(holds)) {
             return;
         }
+        self.scratch.opened[id] = frame;
         gate.filters.iter().for_each(|filter| self.passes.insert(*filter as usize));
         self.scratch.held_of_object.extend(gate.term);
-        for other in &gate.feeds {
-            self.feed(*other, frame);
-        }
+        gate.next.iter().for_each(|next| self.try_gate(*next, frame));
     }
 
     /// What a change knows of itself is not read again.
     fn event(&mut self, change: &Change, stream: &StreamArn) -> Result<(), ScanError> {
         const EVENT: NodeId = 0;
         let set = self.set;
-        let frame = self.begin();
+        let object = self.begin();
+        let frame = object.frame;
         let mut others = false;
         for (name, child) in &set.nodes[EVENT].children {
             match &**name {
@@ -119,7 +135,7 @@ impl<'a> Walk<'a> {
         if others {
             self.object(EVENT, &mut Scanner::new(change.record_json()), frame, true)?;
         }
-        self.end(EVENT, frame);
+        self.end(EVENT, object);
         Ok(())
     }
 
@@ -140,16 +156,16 @@ impl<'a> Walk<'a> {
         let set = self.set;
         let Some(identity) = identity else { return self.absent(node, frame) };
         let inner = self.begin();
-        let mark = self.scratch.held_of_object.len();
         for (name, child) in &set.nodes[node].children {
             let text = match &**name {
                 "type" => &*identity.kind,
                 "principalId" => &*identity.principal_id,
                 _ => "",
             };
-            self.given(*child, Some(text).filter(|text| !text.is_empty()), inner);
+            self.given(*child, Some(text).filter(|text| !text.is_empty()), inner.frame);
         }
-        self.leave(mark, frame);
+        self.end(node, inner);
+        self.leave(inner, frame);
         self.absent_parts(node, (false, true), frame);
     }
 
@@ -157,7 +173,6 @@ impl<'a> Walk<'a> {
         self.scratch.seen[node] = frame;
         let set = self.set;
         let inner = self.begin();
-        let mark = self.scratch.held_of_object.len();
         let mut others = false;
         for (name, child) in &set.nodes[node].children {
             let image = match &**name {
@@ -170,21 +185,21 @@ impl<'a> Walk<'a> {
                 }
             };
             match image {
-                Some(image) => self.value(*child, &mut Scanner::new(image), inner)?,
+                Some(image) => self.value(*child, &mut Scanner::new(image), inner.frame)?,
                 None => {
-                    self.scratch.seen[*child] = inner;
-                    self.absent(*child, inner);
+                    self.scratch.seen[*child] = inner.frame;
+                    self.absent(*child, inner.frame);
                 }
             }
         }
         if others {
             Scanner::new(change.record_json()).object(|scanner, name| match &*name {
-                "dynamodb" => self.object(node, scanner, inner, false),
+                "dynamodb" => self.object(node, scanner, inner.frame, false),
                 _ => scanner.skip().map(drop),
             })?;
         }
         self.end(node, inner);
-        self.leave(mark, frame);
+        self.leave(inner, frame);
         self.absent_parts(node, (false, true), frame);
         Ok(())
     }
@@ -207,15 +222,20 @@ impl<'a> Walk<'a> {
             Some(b'{') if set.nodes[node].is_object => {
                 found.object = true;
                 let inner = self.begin();
-                let mark = self.scratch.held_of_object.len();
-                self.object(node, scanner, inner, within.is_image)?;
+                self.object(node, scanner, inner.frame, within.is_image)?;
                 self.end(node, inner);
-                self.leave(mark, within.frame);
+                self.leave(inner, within.frame);
                 Ok(())
             }
             Some(b'[') if within.depth < DEPTH_MAX => {
                 let within = Within { depth: within.depth + 1, is_image: false, ..within };
-                scanner.array(|scanner| self.element(node, scanner, found, within))
+                let array = scanner.skip()?;
+                halted(Scanner::new(scanner.text(array)).array(|scanner| {
+                    if self.all_hold(node, within.frame) {
+                        return Err(Halt::Done);
+                    }
+                    Ok(self.element(node, scanner, found, within)?)
+                }))
             }
             Some(b'{' | b'[') => scanner.skip().map(drop),
             _ if !has_table => scanner.skip().map(drop),
@@ -267,20 +287,21 @@ impl<'a> Walk<'a> {
             }
             Ok(())
         });
-        match walked {
-            Ok(()) | Err(Halt::Done) => Ok(()),
-            Err(Halt::Scan(error)) => Err(error),
-        }
+        halted(walked)
+    }
+
+    /// Nothing more can come of this value.
+    fn all_hold(&self, node: NodeId, frame: Frame) -> bool {
+        self.set.nodes[node].terms.iter().all(|term| self.scratch.held[*term as usize] == frame)
     }
 
     /// What the object has come to is told to the one around it.
-    fn leave(&mut self, mark: usize, frame: Frame) {
-        let end = self.scratch.held_of_object.len();
-        for at in mark..end {
-            // May add to the end: what holds of the object around it.
-            self.holds(self.scratch.held_of_object[at], frame);
+    fn leave(&mut self, object: Object, frame: Frame) {
+        while self.scratch.held_of_object.len() > object.held
+            && let Some(term) = self.scratch.held_of_object.pop()
+        {
+            self.holds(term, frame);
         }
-        self.scratch.held_of_object.drain(mark..end);
     }
 
     /// Of a value that is there: whether it has a leaf, and an object.
@@ -306,7 +327,14 @@ struct Within {
     is_image: bool,
 }
 
-/// Why an object was not read to its end.
+fn halted(walked: Result<(), Halt>) -> Result<(), ScanError> {
+    match walked {
+        Ok(()) | Err(Halt::Done) => Ok(()),
+        Err(Halt::Scan(error)) => Err(error),
+    }
+}
+
+/// Why an object or an array was not read to its end.
 enum Halt {
     Done,
     Scan(ScanError),
