@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::filters::CaseFilters;
+
 pub(crate) const TABLE: &str = "orders";
 pub(crate) const REGION: &str = "eu-west-1";
 
@@ -18,6 +20,7 @@ pub(crate) struct Case {
     pub(crate) triggers: usize,
     pub(crate) view: CaseView,
     pub(crate) plugin: CasePlugin,
+    pub(crate) filters: CaseFilters,
     /// Whether what batches come to is committed, or only counted.
     pub(crate) commits: bool,
 }
@@ -40,7 +43,16 @@ pub(crate) enum CasePlugin {
 impl Case {
     /// Items of 500 bytes, batches of 100, one trigger that sees the new image.
     pub(crate) fn usual(pages: usize) -> Self {
-        Self { item_bytes: 500, pages, batch: 100, triggers: 1, view: CaseView::NewImage, plugin: CasePlugin::TwoAttributes, commits: true }
+        Self {
+            item_bytes: 500,
+            pages,
+            batch: 100,
+            triggers: 1,
+            view: CaseView::NewImage,
+            plugin: CasePlugin::TwoAttributes,
+            filters: CaseFilters::None,
+            commits: true,
+        }
     }
 
     pub(crate) fn changes_per_page(&self) -> usize {

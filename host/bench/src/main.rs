@@ -8,6 +8,7 @@
 mod body;
 mod case;
 mod contestant;
+mod filters;
 mod live;
 mod measure;
 mod plan;

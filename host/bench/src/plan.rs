@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use crate::case::{Case, CasePlugin, CaseView};
 use crate::contestant::node;
+use crate::filters::CaseFilters;
 use crate::measure::Used;
 use crate::process::{Contestant, measure};
 use crate::report::{Report, Row, Sheet, Table};
@@ -11,7 +12,7 @@ use crate::{Args, live, validation};
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let mut report = Report::default();
-    for plan in [baselines, sizes, batches, triggers, commits] {
+    for plan in [baselines, sizes, batches, triggers, filters, commits] {
         let plan = plan(args);
         if args.wants(plan.name) {
             report.add(plan.measure(args)?);
@@ -112,6 +113,30 @@ fn triggers(args: &Args) -> Plan {
         entry("ten triggers, for each", Contestant::Tripline, ten, Some("one trigger")),
     ];
     Plan { name: "triggers", about: "a change counts once for each trigger that handled it", entries }
+}
+
+fn filters(args: &Args) -> Plan {
+    let mut entries = Vec::new();
+    for (size, item_bytes) in [("0.5 KB", 500), ("5 KB", 5_000), ("50 KB", 50_000)] {
+        let none = Case { item_bytes, ..usual(args) };
+        let with = |filters| Case { filters, ..none.clone() };
+        let no_filter = format!("{size}: no filter");
+        entries.push(entry(&no_filter, Contestant::Tripline, none.clone(), None));
+        for (name, filters) in [
+            ("one simple", CaseFilters::One),
+            ("ten, each of its kind", CaseFilters::Ten),
+            ("one of 5,000 alternatives", CaseFilters::Alternatives),
+            ("one that lets one in a hundred through", CaseFilters::Rare),
+        ] {
+            entries.push(entry(&format!("{size}: {name}"), Contestant::Tripline, with(filters), Some(&no_filter)));
+        }
+        let ten = Case { triggers: 10, ..fewer(&none, 4) };
+        let unfiltered = format!("{size}: ten triggers, no filter");
+        entries.push(entry(&unfiltered, Contestant::Tripline, ten.clone(), None));
+        let five = Case { filters: CaseFilters::Five, ..ten };
+        entries.push(entry(&format!("{size}: ten triggers, five filters each"), Contestant::Tripline, five, Some(&unfiltered)));
+    }
+    Plan { name: "filters", about: "what filters cost; but for the one in a hundred, all let every change through", entries }
 }
 
 fn commits(args: &Args) -> Plan {

@@ -131,7 +131,6 @@ pub struct ShardConsumer {
     reading: Reading,
     random: fastrand::Rng,
     signals: Arc<dyn Signals>,
-    scratch: Scratch,
     slots: Vec<Slot>,
     /// For all that keep up; none: nobody has joined yet.
     main: Option<Feed>,
@@ -161,7 +160,6 @@ impl ShardConsumer {
             reading,
             random: fastrand::Rng::with_seed(seed),
             signals,
-            scratch: Scratch::default(),
             slots: Vec::new(),
             main: None,
             catch_up: None,
@@ -261,9 +259,11 @@ impl ShardConsumer {
             Ok(mut page) => {
                 let note = feed.reader.polled(now, asked, Ok(&mut page));
                 let filters = &self.reading.filters;
+                // Of this page: thousands of idle shards need none.
+                let mut scratch = Scratch::default();
                 let is_blind = reader != ReaderId::MAIN && on(Mutant::CatchUpUnfiltered);
                 for change in page.changes {
-                    let passes = if is_blind { Passes::default() } else { filters.passes(&change, arn, &mut self.scratch) };
+                    let passes = if is_blind { Passes::default() } else { filters.passes(&change, arn, &mut scratch) };
                     feed.window.push(change, passes);
                 }
                 note
