@@ -18,22 +18,23 @@ use tripline_capability::tables::Target;
 use tripline_core::budget::Budget;
 use tripline_core::feed::Reading;
 use tripline_core::name::{StreamName, TriggerName};
-use tripline_core::port::{FindError, Grants, Mailbox, ReadError, StoreError, StreamInfo, StreamSource, TableTarget};
+use tripline_core::port::{Grants, Mailbox, StoreError, StreamInfo, TableTarget};
 use tripline_core::reader::Pace;
 use tripline_core::signal::{Signal, Signals};
 use tripline_runtime::{Engine, EngineConfig, PluginFile, PluginSource, PluginUse, Slot};
 use tripline_store::{SqliteReader, SqliteStore, StoreThreads};
-use tripline_stream::{Source, SourceConfig};
+use tripline_stream::Source;
 
 use crate::aws::Aws;
 use crate::cli::host_api::Announced;
 use crate::clock;
-use crate::config::{Config, GrantsConfig, StreamConfig, TriggerConfig, is_loopback};
+use crate::config::{Config, GrantsConfig, TriggerConfig, is_loopback};
 use crate::holds::Holds;
 use crate::operate::control::{Clerk, Control, Steered};
 use crate::operate::known::Known;
 use crate::plugins;
 use crate::redrive::{KeepTask, RedriveTask};
+use crate::sources::{self, no_region};
 use crate::stream_task::{Command, Stream, Way};
 use crate::supervisor::{Kind, Supervisor};
 use crate::trigger::Trigger;
@@ -251,19 +252,7 @@ impl Base {
 
     async fn sources(&self, config: &Config, faults: &mut Vec<String>) -> Sources {
         let mut sources = Sources::new();
-        let finding = config.streams.values().map(async |stream| {
-            let Some(source) = source(&self.aws, stream).await else {
-                return (stream, Err(no_region(&format!("streams.{}", stream.name))));
-            };
-            let found = source.latest().await;
-            (
-                stream,
-                found
-                    .map(|info| (source, info))
-                    .map_err(|error| format!("streams.{}: {error}{}", stream.name, remedy(&error))),
-            )
-        });
-        for (stream, found) in join_all(finding).await {
+        for (stream, found) in sources::find_all(&self.aws, config.streams.values()).await {
             match found {
                 Ok((source, info)) => drop(sources.insert(stream.name.clone(), (Arc::new(source), info))),
                 Err(fault) => faults.push(fault),
@@ -319,6 +308,7 @@ impl Base {
             name: config.name.clone(),
             stream: config.stream.clone(),
             view: config.view.clone(),
+            filters: config.filters.clone(),
             start: config.start,
             policy: config.policy.clone(),
             parallelism: config.policy.parallelism.into(),
@@ -419,6 +409,7 @@ impl Base {
                 }
             }
             let is_paused: Vec<bool> = of_stream.iter().map(|trigger| paused.contains(&trigger.name)).collect();
+            let filters = Stream::filters(&of_stream);
             let configured = &config.streams[&name];
             let endpoint = configured.streams_endpoint.as_ref().or(configured.connection.endpoint.as_ref());
             let is_local = endpoint.is_some_and(|endpoint| is_loopback(endpoint));
@@ -432,7 +423,7 @@ impl Base {
                     pace: if is_local { Pace::unlimited() } else { Pace::aws() },
                     window_bytes_max: configured.window_bytes_max,
                     budget: budget.clone(),
-                    filters: Arc::default(),
+                    filters,
                     lost: None,
                 },
                 holds: Holds::new(),
@@ -443,15 +434,6 @@ impl Base {
             streams.push((Arc::new(stream), info));
         }
         streams
-    }
-}
-
-/// What to do before the next start, where the error does not say so: while the host runs, the same errors pass by themselves.
-fn remedy(error: &FindError) -> &'static str {
-    match error {
-        FindError::Read(ReadError::Unavailable(_)) => "; check the network, and its `region` and `endpoint`, then start again",
-        FindError::Read(ReadError::Throttled(_)) => "; start again later",
-        _ => "",
     }
 }
 
@@ -473,22 +455,6 @@ fn mailers(config: &Config, faults: &mut Vec<String>) -> Mailers {
         }
     }
     mailers
-}
-
-/// Reaches the table's streams; none where neither the config nor the environment names a region.
-pub async fn source(aws: &Aws, stream: &StreamConfig) -> Option<Source> {
-    let aws = aws.config(&stream.connection).await;
-    let config = SourceConfig {
-        table: stream.table.clone(),
-        region: aws.region()?.to_string(),
-        endpoint: stream.connection.endpoint.clone(),
-        streams_endpoint: stream.streams_endpoint.clone(),
-    };
-    Some(Source::new(&aws, config, clock::shared()))
-}
-
-pub fn no_region(place: &str) -> String {
-    format!("{place}: there is no region: set `region`, AWS_REGION, or `region` in the profile that is used")
 }
 
 pub fn engine_config(config: &Config) -> EngineConfig {

@@ -12,6 +12,7 @@ pub mod plugins;
 pub mod redrive;
 mod shard_task;
 mod shards;
+mod sources;
 pub mod stream_task;
 pub mod supervisor;
 pub mod trigger;

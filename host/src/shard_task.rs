@@ -203,8 +203,12 @@ impl Shard {
     fn tell_durable(&self, trigger: &Trigger, settlement: &Settlement) {
         let signals = &self.stream.signals;
         let trigger = &trigger.name;
-        if settlement.acknowledged > 0 {
-            signals.emit(Signal::Acknowledged { trigger, shard: &self.id, changes: settlement.acknowledged });
+        let changes = settlement.acknowledged + settlement.filtered;
+        if changes > 0 {
+            signals.emit(Signal::Acknowledged { trigger, shard: &self.id, changes });
+        }
+        if settlement.filtered > 0 {
+            signals.emit(Signal::Filtered { trigger, shard: &self.id, changes: settlement.filtered });
         }
         for letter in &settlement.dead_letters {
             let (event_id, attempts, reason) = (&*letter.event_id, letter.attempts, &*letter.reason);

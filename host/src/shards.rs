@@ -96,7 +96,7 @@ impl Shards {
         let trigger = &self.stream.triggers[begin.trigger];
         let origin = trigger.origin(&begin.stream);
         let lane = Lane::new(origin, begin.shard.clone(), trigger.policy_now(), begin.checkpoint, fastrand::u64(..));
-        let mut lane = lane.with(begin.since, self.stream.on_gap);
+        let mut lane = lane.with(begin.since, self.stream.on_gap).filtered_by(self.stream.filter_of(begin.trigger));
         if begin.is_new {
             lane.announce();
         }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tripline_admin::Tap;
 use tripline_core::backoff::Backoff;
 use tripline_core::feed::Reading;
+use tripline_core::filter::FilterSet;
 use tripline_core::follower::{Begin, Follower, Follows, Pace, Step};
 use tripline_core::gap::{Gap, OnGap};
 use tripline_core::name::{StreamArn, StreamName, TriggerName};
@@ -87,6 +88,18 @@ enum Answer {
 }
 
 impl Stream {
+    /// The filters of all triggers that have some, as `Reading` wants them.
+    pub fn filters(triggers: &[Arc<Trigger>]) -> Arc<FilterSet> {
+        Arc::new(FilterSet::new(triggers.iter().map(|trigger| &trigger.filters[..]).filter(|filters| !filters.is_empty())))
+    }
+
+    /// The trigger's place among those filters; none: it gets every change.
+    pub(crate) fn filter_of(&self, trigger: usize) -> Option<usize> {
+        let has_filters = |trigger: &Arc<Trigger>| !trigger.filters.is_empty();
+        let before = || self.triggers[..trigger].iter().filter(|trigger| has_filters(trigger)).count();
+        has_filters(&self.triggers[trigger]).then(before)
+    }
+
     /// Makes durable where each trigger begins; `info` is the table's latest stream. What the endpoint does not tell at once is left for `run`.
     pub async fn set_out(&self, info: &StreamInfo) -> Result<Way, StoreError> {
         self.tap.holds(info.view);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tripline_core::delivery::{Batch, Origin, Policy, Report};
+use tripline_core::filter::Pattern;
 use tripline_core::name::{PluginVersion, StreamName, TriggerName};
 use tripline_core::port::StreamInfo;
 use tripline_core::start::Start;
@@ -15,6 +16,8 @@ pub struct Trigger {
     pub name: TriggerName,
     pub stream: StreamName,
     pub view: View,
+    /// It gets what one of them matches; without any, every change.
+    pub filters: Arc<Vec<Pattern>>,
     pub start: Start,
     pub policy: Policy,
     /// Batches of a shard at once: the policy's, until an operator wants another number.

@@ -173,6 +173,11 @@ impl Health {
         self.inner().progress.of_trigger(trigger)
     }
 
+    /// How many changes the trigger's filters did not want, since the host began.
+    pub fn filtered(&self, trigger: &TriggerName) -> u64 {
+        self.inner().progress.filtered(trigger)
+    }
+
     /// Now minus the creation of the trigger's oldest change that is not acknowledged; of one that is paused, as much as it may be. None: it has not spoken.
     pub fn iterator_age(&self, trigger: &TriggerName) -> Option<Duration> {
         self.iterator_ages().into_iter().find(|(of, _)| of == trigger).map(|(_, age)| age)

@@ -101,6 +101,7 @@ impl StreamMetrics {
 pub(crate) struct TriggerMetrics {
     pub(crate) delivered: Counters<1>,
     pub(crate) acknowledged: Counters<1>,
+    pub(crate) filtered: Counters<1>,
     pub(crate) failed: Counters<1>,
     pub(crate) dead_lettered: Counters<1>,
     pub(crate) skipped: Counters<1>,
@@ -119,6 +120,11 @@ impl TriggerMetrics {
         Self {
             delivered: r.counter("tripline_changes_delivered_total", "Changes handed to the plugin; each delivery counts", by),
             acknowledged: r.counter("tripline_changes_acknowledged_total", "Changes that the trigger is done with", by),
+            filtered: r.counter(
+                "tripline_changes_filtered_total",
+                "Changes that the trigger's filters did not want: acknowledged without a call of the plugin",
+                by,
+            ),
             failed: r.counter("tripline_changes_failed_total", "Changes that failed; each failed delivery counts", by),
             dead_lettered: r.counter("tripline_changes_dead_lettered_total", "Changes given up on and kept as dead letters", by),
             skipped: r.counter("tripline_changes_skipped_total", "Changes given up on and not kept, as the trigger's policy says", by),

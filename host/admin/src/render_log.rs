@@ -110,6 +110,9 @@ fn delivery(signal: &Signal<'_>) {
         Signal::Acknowledged { trigger, shard, changes } => {
             debug!(target: "tripline::trigger", %trigger, shard = %clean(shard.as_str()), changes, "acknowledged");
         }
+        Signal::Filtered { trigger, shard, changes } => {
+            debug!(target: "tripline::trigger", %trigger, shard = %clean(shard.as_str()), changes, "filtered out");
+        }
         Signal::DeadLettered { trigger, event_id, attempts, reason } => {
             let (event_id, reason) = (clean(event_id), clean(reason));
             warn!(target: "tripline::trigger", %trigger, %event_id, attempts, %reason, "change given up on: kept as a dead letter");
@@ -396,6 +399,10 @@ mod tests {
         check(
             Signal::Acknowledged { trigger: &"mail".into(), shard: &shard, changes: 2 },
             "DEBUG tripline::trigger: acknowledged trigger=mail shard=shard-1 changes=2",
+        );
+        check(
+            Signal::Filtered { trigger: &"mail".into(), shard: &shard, changes: 1 },
+            "DEBUG tripline::trigger: filtered out trigger=mail shard=shard-1 changes=1",
         );
         let settled =
             Signal::MailSettled { mailer: "office", message_id: "ab@x", result: MailResult::Failed, reason: Some("550 no such user") };

@@ -145,6 +145,7 @@ fn delivery(metrics: &Metrics, signal: &Signal<'_>) {
             m.failed.of([trigger.as_str()]).inc_by(changes as u64);
         }
         Signal::Acknowledged { trigger, changes, .. } => m.acknowledged.of([trigger.as_str()]).inc_by(changes as u64),
+        Signal::Filtered { trigger, changes, .. } => m.filtered.of([trigger.as_str()]).inc_by(changes as u64),
         Signal::DeadLettered { trigger, .. } => m.dead_lettered.of([trigger.as_str()]).inc(),
         Signal::Skipped { trigger, .. } => m.skipped.of([trigger.as_str()]).inc(),
         Signal::Committed { took, batches } => {
@@ -199,9 +200,16 @@ fn plugin(metrics: &Metrics, remembered: &mut Remembered, signal: &Signal<'_>) {
 
 fn begin_trigger(metrics: &Metrics, trigger: &TriggerName) {
     let (m, trigger) = (&metrics.triggers, trigger.as_str());
-    for counter in
-        [&m.delivered, &m.acknowledged, &m.failed, &m.dead_lettered, &m.skipped, &m.conflicts, &metrics.plugins.log_lines_dropped]
-    {
+    for counter in [
+        &m.delivered,
+        &m.acknowledged,
+        &m.filtered,
+        &m.failed,
+        &m.dead_lettered,
+        &m.skipped,
+        &m.conflicts,
+        &metrics.plugins.log_lines_dropped,
+    ] {
         counter.of([trigger]);
     }
     for histogram in [&m.batch_changes, &m.batch_bytes, &m.handler_duration] {

@@ -63,6 +63,7 @@ impl Group {
             | Signal::Handled { .. }
             | Signal::ChangesFailed { .. }
             | Signal::Acknowledged { .. }
+            | Signal::Filtered { .. }
             | Signal::DeadLettered { .. }
             | Signal::Skipped { .. }
             | Signal::Stuck { .. }

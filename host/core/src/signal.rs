@@ -110,7 +110,14 @@ pub enum Signal<'a> {
         reason: &'a str,
         backtrace: Option<&'a str>,
     },
+    /// It is done with these: handled, or passed over.
     Acknowledged {
+        trigger: &'a TriggerName,
+        shard: &'a ShardId,
+        changes: usize,
+    },
+    /// Its filters did not want these; they are among those that are acknowledged.
+    Filtered {
         trigger: &'a TriggerName,
         shard: &'a ShardId,
         changes: usize,

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::change::Change;
+use crate::projection::Projection;
 use crate::scan::{ScanError, Scanner};
 
 /// DynamoDB's four stream views.
@@ -72,8 +73,8 @@ impl fmt::Display for ViewType {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct View {
     pub kind: ViewType,
-    /// Top-level attributes that leave the host besides the keys; none: all of them.
-    pub attributes: Option<Vec<Box<str>>>,
+    /// The attributes that leave the host besides the keys; none: all of them.
+    pub attributes: Option<Projection>,
 }
 
 /// The part of a change that a trigger may see, as DynamoDB JSON.
@@ -105,32 +106,9 @@ impl View {
             return Seen { keys, new_image: new.map(Cow::Borrowed), old_image: old.map(Cow::Borrowed) };
         };
         let key_names = attribute_names(keys);
-        let project = |image| Cow::Owned(project(image, |name| is_wanted(name, attributes, &key_names)));
+        let project = |image| Cow::Owned(attributes.cut(image, &key_names));
         Seen { keys, new_image: new.map(project), old_image: old.map(project) }
     }
-}
-
-fn is_wanted(name: &str, attributes: &[Box<str>], key_names: &[Cow<'_, str>]) -> bool {
-    attributes.iter().any(|wanted| **wanted == *name) || key_names.iter().any(|key| key == name)
-}
-
-/// `image` with only the top-level attributes that `wanted` names, each as it was written. What is no JSON object has none that a trigger could
-/// ask for; one that breaks off stays broken, so that its reader refuses it and nobody takes what is left for the whole.
-fn project(image: &str, wanted: impl Fn(&str) -> bool) -> String {
-    let mut cut = String::with_capacity(image.len());
-    cut.push('{');
-    let walked = for_each_attribute(image, |attribute| {
-        if wanted(&attribute.name) {
-            if cut.len() > 1 {
-                cut.push(',');
-            }
-            cut.push_str(attribute.member);
-        }
-    });
-    if walked.is_ok() || !image.starts_with('{') {
-        cut.push('}');
-    }
-    cut
 }
 
 fn attribute_names(item: &str) -> Vec<Cow<'_, str>> {
@@ -145,8 +123,6 @@ pub(crate) struct Attribute<'a> {
     pub(crate) name: Cow<'a, str>,
     /// The value's JSON.
     pub(crate) value: &'a str,
-    /// Name and value, as they were written.
-    member: &'a str,
 }
 
 /// Calls `visit` with each top-level attribute, up to where the item is no JSON any more.
@@ -154,7 +130,7 @@ pub(crate) fn for_each_attribute<'a>(item: &'a str, mut visit: impl FnMut(Attrib
     let mut scanner = Scanner::new(item);
     scanner.object(|scanner, name| {
         let value = scanner.skip()?;
-        visit(Attribute { name, value: scanner.text(value), member: scanner.member() });
+        visit(Attribute { name, value: scanner.text(value) });
         Ok::<_, ScanError>(())
     })?;
     scanner.end()
@@ -177,8 +153,7 @@ mod tests {
     }
 
     fn view(kind: ViewType, attributes: Option<&[&str]>) -> View {
-        let attributes = attributes.map(|names| names.iter().map(|&name| name.into()).collect());
-        View { kind, attributes }
+        View { kind, attributes: attributes.map(|names| names.iter().copied().collect()) }
     }
 
     #[track_caller]

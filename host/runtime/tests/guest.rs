@@ -375,7 +375,7 @@ async fn the_guest_sees_its_view_and_no_more() {
         (ViewType::NewImage, None, new, "none"),
         (ViewType::OldImage, None, "none", old),
         (ViewType::KeysOnly, None, "none", "none"),
-        (ViewType::NewAndOldImages, Some(vec!["age".into()]), cut_new, cut_old),
+        (ViewType::NewAndOldImages, Some(["age"].into_iter().collect()), cut_new, cut_old),
     ];
     for (kind, attributes, new, old) in cases {
         let ran = run(&[("mode", "echo")], &batch_of(1, View { kind, attributes }), |_| {}).await;

@@ -92,7 +92,8 @@ async fn list(options: &ListOptions) -> Result<()> {
     if options.json {
         return output::json(&value);
     }
-    let header = ["TRIGGER", "STREAM", "PAUSED BY", "AGE", "SHARDS", "LAGGING", "STOPPED", "DEAD LETTERS", "GAPS", "LAST FAILURE"];
+    let header =
+        ["TRIGGER", "STREAM", "PAUSED BY", "AGE", "FILTERED", "SHARDS", "LAGGING", "STOPPED", "DEAD LETTERS", "GAPS", "LAST FAILURE"];
     let row = |trigger: &TriggerView| {
         let failure: String = output::tame(trigger.last_failure.as_deref().unwrap_or_default()).chars().take(60).collect();
         let number = |number: usize| if by_host { number.to_string() } else { "-".to_owned() };
@@ -101,6 +102,7 @@ async fn list(options: &ListOptions) -> Result<()> {
             trigger.stream.clone(),
             paused(trigger).to_owned(),
             trigger.iterator_age_ms.map_or_else(|| "-".to_owned(), |ms| format!("{} s", ms / 1000)),
+            filtered(trigger),
             trigger.shards_open.to_string(),
             number(trigger.shards_lagging),
             number(trigger.shards_stopped),
@@ -111,6 +113,12 @@ async fn list(options: &ListOptions) -> Result<()> {
     };
     output::table(&header, &value.items.iter().map(row).collect::<Vec<_>>())?;
     if by_host { Ok(()) } else { output::line("no host runs: this is what it left") }
+}
+
+/// Without filters, or a host that has counted: `-`.
+fn filtered(trigger: &TriggerView) -> String {
+    let counted = trigger.changes_filtered.filter(|_| trigger.filters > 0);
+    counted.map_or_else(|| "-".to_owned(), |changes| changes.to_string())
 }
 
 fn paused(trigger: &TriggerView) -> &'static str {

@@ -6,6 +6,7 @@
 
 mod endpoint;
 mod fault;
+mod filters;
 mod mailer;
 mod read;
 mod schema;
@@ -27,6 +28,7 @@ use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 use tripline_capability::mail::MailerConfig;
 use tripline_core::delivery::Policy;
+use tripline_core::filter::Pattern;
 use tripline_core::gap::OnGap;
 use tripline_core::letter::Bounds;
 use tripline_core::name::{StreamName, TriggerName};
@@ -109,6 +111,8 @@ pub struct TriggerConfig {
     /// The only plugin that may run: 64 lower-case hexadecimal digits.
     pub sha256: Option<String>,
     pub view: View,
+    /// It gets what one of them matches; without any, every change.
+    pub filters: Arc<Vec<Pattern>>,
     pub policy: Policy,
     pub limits: Limits,
     pub grants: GrantsConfig,
@@ -128,6 +132,7 @@ impl fmt::Debug for TriggerConfig {
             .field("plugin", &self.plugin)
             .field("sha256", &self.sha256)
             .field("view", &self.view)
+            .field("filters", &self.filters)
             .field("policy", &self.policy)
             .field("limits", &self.limits)
             .field("grants", &self.grants)

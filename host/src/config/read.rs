@@ -77,10 +77,10 @@ pub(super) fn place_of(text: &str, at: usize) -> Place {
 /// A value of the tree, with its key and place.
 #[derive(Clone)]
 pub(super) struct Value<'a> {
-    source: &'a Source<'a>,
+    pub(super) source: &'a Source<'a>,
     /// Dotted, for people.
     pub(super) key: String,
-    at: usize,
+    pub(super) at: usize,
     pub(super) raw: &'a DeValue<'a>,
 }
 

@@ -51,6 +51,7 @@ pub(super) const TRIGGER: Schema = Schema {
         "sha256",
         "view",
         "attributes",
+        "filters",
         "start",
         "parallelism",
         "paused",
@@ -62,10 +63,7 @@ pub(super) const TRIGGER: Schema = Schema {
         "allow_loop",
         "settings",
     ],
-    planned: &[
-        ("filters", "remove it; the plugin sees every change, and can acknowledge those it does not want"),
-        ("on_gap", "remove it, and set on_gap in [streams.NAME], for all triggers of the stream"),
-    ],
+    planned: &[("on_gap", "remove it, and set on_gap in [streams.NAME], for all triggers of the stream")],
 };
 
 pub(super) const BATCH: Schema = Schema { title: "[triggers.NAME.batch]", built: &["records_max", "bytes_max", "window"], planned: &[] };

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tripline_core::backoff::Backoff;
 use tripline_core::delivery::{Policy, Then};
 use tripline_core::name::{StreamName, TriggerName};
+use tripline_core::projection::{AttributePath, PathError, Projection};
 use tripline_core::start::Start;
 use tripline_core::view::{View, ViewType};
 use tripline_runtime::Limits;
@@ -15,11 +16,10 @@ use tripline_runtime::Limits;
 use super::fault::did_you_mean;
 use super::read::{Section, Value};
 use super::schema::{BATCH, GRANTS, LIMITS, RETRY, TRIGGER};
-use super::{GrantsConfig, PluginRef, TriggerConfig, settings, start, table, unit};
+use super::{GrantsConfig, PluginRef, TriggerConfig, filters, settings, start, table, unit};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
-const ATTRIBUTE_BYTES_MAX: usize = 255;
 /// How a stream's own retention bounds a retry.
 const AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -45,6 +45,7 @@ pub(super) fn trigger(name: &str, value: &Value<'_>, known: &Known<'_>) -> Optio
         .require("plugin", "write a path, or \"bundled:NAME\"")
         .and_then(|value| plugin(&value, &known.bundled));
     let view = view(&section);
+    let filters = section.get("filters").map(|value| filters::filters(&value)).unwrap_or_default();
     let sha256 = section.get("sha256").and_then(|value| sha256(&value));
     let limits = limits(&section);
     let allow_loop = section.get("allow_loop").and_then(|value| value.bool()).unwrap_or(false);
@@ -61,6 +62,7 @@ pub(super) fn trigger(name: &str, value: &Value<'_>, known: &Known<'_>) -> Optio
         plugin: plugin?,
         sha256,
         view: view?,
+        filters: Arc::new(filters),
         policy,
         limits,
         grants,
@@ -128,21 +130,22 @@ fn view(section: &Section<'_>) -> Option<View> {
     Some(View { kind: kind?, attributes })
 }
 
-fn attributes(value: &Value<'_>) -> Vec<Box<str>> {
-    let mut attributes: Vec<Box<str>> = Vec::new();
+fn attributes(value: &Value<'_>) -> Projection {
+    let mut paths: Vec<AttributePath> = Vec::new();
     for element in value.list() {
-        let Some(name) = element.text() else { continue };
-        if name.is_empty() || name.len() > ATTRIBUTE_BYTES_MAX {
-            element.fault("is no attribute name", format!("write 1 to {ATTRIBUTE_BYTES_MAX} bytes"));
-        } else if name.contains('.') {
-            element.planned("a path into an attribute", "name the whole top-level attribute");
-        } else if attributes.iter().any(|other| **other == *name) {
-            element.fault(format!("{name:?} is named twice"), "remove one");
-        } else {
-            attributes.push(name.into());
+        let Some(text) = element.text() else { continue };
+        match AttributePath::parse(text) {
+            Err(PathError { what, remedy }) => element.fault(what, remedy),
+            Ok(path) if paths.contains(&path) => element.fault(format!("{text:?} is named twice"), "remove one"),
+            Ok(path) => {
+                if let Some(above) = paths.iter().find(|other| other.is_above(&path) || path.is_above(other)) {
+                    element.warn(&format!("{above} and {path} are named: the one is in the other, which is taken whole"));
+                }
+                paths.push(path);
+            }
         }
     }
-    attributes
+    paths.into_iter().collect()
 }
 
 fn policy(section: &Section<'_>) -> Policy {

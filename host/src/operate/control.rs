@@ -142,6 +142,7 @@ impl Inner {
             version: Some(trigger.slot.current().version().to_string()),
             parallelism: Some(trigger.parallelism.load(Ordering::Relaxed)),
             age: self.health.iterator_age(&trigger.name),
+            filtered: Some(self.health.filtered(&trigger.name)),
             shards: self.health.of_trigger(&trigger.name),
         };
         triggers.map(|trigger| (trigger.name.clone(), live(trigger))).collect()

@@ -28,6 +28,7 @@ pub(crate) struct KnownTrigger {
     plugin: String,
     pub(crate) paused: bool,
     parallelism: usize,
+    filters: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -42,6 +43,7 @@ pub(crate) struct Live {
     pub(crate) version: Option<String>,
     pub(crate) parallelism: Option<usize>,
     pub(crate) age: Option<Duration>,
+    pub(crate) filtered: Option<u64>,
     pub(crate) shards: BTreeMap<ShardId, InShard>,
 }
 
@@ -59,6 +61,7 @@ impl Known {
                 plugin: plugin(&trigger.plugin),
                 paused: trigger.paused,
                 parallelism: trigger.policy.parallelism,
+                filters: trigger.filters.len(),
             };
             (trigger.name.clone(), known)
         });
@@ -122,6 +125,8 @@ impl Known {
             paused_by: known.paused.then_some(PausedBy::Config).or(by_operator),
             paused_since_ms,
             iterator_age_ms: live.age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+            filters: known.filters,
+            changes_filtered: live.filtered,
             rewound_to_ms: way.and_then(|way| way.start).map(|start| start.as_ms()),
             shards_open: shards.len(),
             shards_lagging: live.shards.values().filter(|shard| shard.lags).count(),

@@ -15,10 +15,10 @@ use tripline_stream::Source;
 use super::control::{choice, letters};
 use super::known::{Known, Lives, json, unavailable};
 use super::steer::{self, Rewinding};
-use crate::app;
 use crate::aws::Aws;
 use crate::clock;
 use crate::config::Config;
+use crate::sources;
 
 /// `config`: none where only dead letters are asked for.
 #[derive(Clone, Copy)]
@@ -114,8 +114,8 @@ impl Offline<'_> {
         let stream = &known.trigger(name)?.stream;
         let config = self.config.and_then(|config| config.streams.get(stream));
         let config = config.ok_or_else(|| Failure::Missing(format!("the config has no stream {stream}")))?;
-        let source = app::source(&Aws::new(), config).await;
-        source.ok_or_else(|| Failure::Unavailable(app::no_region(&format!("streams.{stream}"))))
+        let source = sources::source(&Aws::new(), config).await;
+        source.ok_or_else(|| Failure::Unavailable(sources::no_region(&format!("streams.{stream}"))))
     }
 
     /// Takes the lock.

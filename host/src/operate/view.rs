@@ -24,6 +24,10 @@ pub(crate) struct TriggerView {
     pub(crate) paused_since_ms: Option<u64>,
     /// None: no host runs, or it has not looked yet.
     pub(crate) iterator_age_ms: Option<u64>,
+    /// Patterns that the config has for it; 0: it gets every change.
+    pub(crate) filters: usize,
+    /// Which they did not want, since the host began; none: no host runs.
+    pub(crate) changes_filtered: Option<u64>,
     /// It was rewound and has not set out again yet: with what was created from then on.
     pub(crate) rewound_to_ms: Option<u64>,
     /// Begun, and not finished.

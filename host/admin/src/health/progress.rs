@@ -36,6 +36,8 @@ pub(crate) struct Progress {
     triggers: BTreeMap<TriggerName, Waiting>,
     follows: BTreeMap<TriggerName, StreamName>,
     paused: BTreeMap<TriggerName, Pause>,
+    /// Changes that each trigger's filters did not want.
+    filtered: BTreeMap<TriggerName, u64>,
 }
 
 /// A trigger that is paused: nobody knows what is written meanwhile.
@@ -165,6 +167,7 @@ impl Progress {
                     (delivery.moved, delivery.failure) = (now, None);
                 }
             }
+            Signal::Filtered { trigger, changes, .. } => *self.filtered.entry(trigger.clone()).or_default() += changes as u64,
             Signal::DeadLettered { trigger, .. } | Signal::Skipped { trigger, .. } => self.waiting(trigger).gave_up = true,
             Signal::ChangesFailed { trigger, shard, reason, .. } => {
                 if let Some(delivery) = self.delivery(trigger, shard) {
@@ -232,6 +235,11 @@ impl Progress {
             (trigger.clone(), oldest.map_or(Duration::ZERO, |created| now.since(created)))
         };
         self.triggers.iter().map(age).collect()
+    }
+
+    /// How many changes its filters did not want.
+    pub(crate) fn filtered(&self, trigger: &TriggerName) -> u64 {
+        self.filtered.get(trigger).copied().unwrap_or(0)
     }
 
     /// What is known of a trigger, shard by shard, where something is.

@@ -36,6 +36,7 @@ use tripline_store::SqliteStore;
 use tripline_stream::{Source, SourceConfig};
 
 use crate::case::{Case, CasePlugin, CaseView, REGION, TABLE};
+use crate::filters;
 use crate::measure::{Stopwatch, Used};
 
 /// The default of `streams.NAME.window` and of `triggers.NAME.batch.bytes_max`.
@@ -53,12 +54,12 @@ pub(crate) async fn run(case: &Case, endpoint: &str) -> Result<Used> {
     let directory = tempfile::tempdir()?;
     let (store, threads) = SqliteStore::open(directory.path(), signals.clone())?;
     let plugin = Engine::new(EngineConfig::default())?.load(component(case.plugin)?).await?;
-    let triggers = (0..case.triggers).map(|index| Arc::new(trigger(case, index, plugin.clone(), signals.clone())));
+    let triggers = (0..case.triggers).map(|index| Ok(Arc::new(trigger(case, index, plugin.clone(), signals.clone())?)));
+    let triggers: Vec<_> = triggers.collect::<Result<_>>()?;
     let stream = Arc::new(Stream {
         name: TABLE.into(),
         source,
         store: if case.commits { Arc::new(store.clone()) } else { Arc::new(Uncommitted) },
-        triggers: triggers.collect(),
         signals,
         on_gap: OnGap::default(),
         reading: Reading {
@@ -66,8 +67,9 @@ pub(crate) async fn run(case: &Case, endpoint: &str) -> Result<Used> {
             window_bytes_max: WINDOW_BYTES,
             budget: Budget::new(WINDOW_BYTES),
             lost: None,
-            filters: Arc::default(),
+            filters: Stream::filters(&triggers),
         },
+        triggers,
         holds: tripline::holds::Holds::new(),
         tap: Taps::new([TABLE.into()]).of(&TABLE.into()),
         paused: watch::Sender::new(vec![false; case.triggers]),
@@ -107,9 +109,9 @@ pub(crate) fn component(plugin: CasePlugin) -> Result<&'static [u8]> {
     }
 }
 
-fn trigger(case: &Case, index: usize, plugin: Plugin, signals: Arc<dyn Signals>) -> Trigger {
+fn trigger(case: &Case, index: usize, plugin: Plugin, signals: Arc<dyn Signals>) -> Result<Trigger> {
     let name = TriggerName::from(format!("trigger-{index}"));
-    let two = || ["status", "total"].map(Box::from).to_vec();
+    let two = || ["status", "total"].into_iter().collect();
     let view = match (case.plugin, case.view) {
         (CasePlugin::AnalyticsCounter, _) | (_, CaseView::BothImages) => View::of(ViewType::NewAndOldImages),
         (_, CaseView::NewImage) => View::of(ViewType::NewImage),
@@ -123,16 +125,17 @@ fn trigger(case: &Case, index: usize, plugin: Plugin, signals: Arc<dyn Signals>)
         signals,
         clock: clock::shared(),
     };
-    Trigger {
+    Ok(Trigger {
         name,
         stream: TABLE.into(),
         view,
+        filters: Arc::new(filters::patterns(case.filters, index)?),
         start: Start::default(),
         policy: policy(case),
         parallelism: 1.into(),
         context,
         slot: Slot::new(plugin),
-    }
+    })
 }
 
 /// The config's defaults, but for the batch, and without bounds on attempts and age: the prepared changes are old.

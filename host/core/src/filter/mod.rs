@@ -6,6 +6,10 @@
 //! Knows nothing of triggers, but their number.
 
 mod compile;
+mod doc;
+mod explain;
+mod holds;
+mod lint;
 mod net;
 mod number;
 mod parse;
@@ -14,10 +18,14 @@ mod pattern;
 mod ranges;
 mod set;
 mod shape;
+mod suspect;
 mod table;
 mod walk;
 mod wildcard;
 
+pub use doc::{Document, Unreadable};
+pub use explain::{Explainer, Failed};
+pub use lint::Warning;
 pub use passes::Passes;
 pub use pattern::{Pattern, PatternError, Place};
 pub use set::{FilterSet, Scratch};

@@ -85,7 +85,11 @@ fn group(scanner: &mut Scanner<'_>, depth: usize) -> Parsed<Group> {
                 let at = scanner.start();
                 let value = scanner.skip()?;
                 let value = scanner.text(value);
-                return Err(Fault::new(at, format!("{name:?} is neither a list nor an object"), format!("write [{value}]")));
+                let remedy = match OPERATORS.split(", ").any(|operator| operator == name) {
+                    true => format!("operators stand in a list: write [{{{name:?}:{value}}}] where this object begins"),
+                    false => format!("write [{value}]"),
+                };
+                return Err(Fault::new(at, format!("{name:?} is neither a list nor an object"), remedy));
             }
         }
         Ok(())

@@ -57,6 +57,13 @@ pub(crate) struct Alternative {
     pub(crate) test: Test,
 }
 
+impl Alternative {
+    /// Whether it holds where there is nothing.
+    pub(crate) fn is_absence(&self) -> bool {
+        self.test == Test::Exists(false)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Test {
     Is(Literal),
@@ -106,11 +113,6 @@ pub(crate) struct Interval {
 pub(crate) type Bound = (Number, u8);
 
 impl Interval {
-    pub(crate) fn contains(&self, number: Number) -> bool {
-        let (first, last) = self.bounds();
-        first <= Self::at(number) && Self::at(number) <= last
-    }
-
     /// Its ends, both in it.
     pub(crate) fn bounds(&self) -> (Bound, Bound) {
         ((self.lower, if self.with_lower { 1 } else { 2 }), (self.upper, u8::from(self.with_upper)))

@@ -1,5 +1,8 @@
 //! What patterns mean, by example.
 
+mod generate;
+mod random;
+
 use std::sync::Arc;
 
 use super::*;

@@ -20,10 +20,10 @@ use tripline_core::view::ViewType;
 use tripline_stream::{Source, SourceConfig};
 
 use super::ConfigFile;
-use crate::app;
 use crate::aws::Aws;
 use crate::clock;
 use crate::config::{Config, Connection, StreamConfig, is_loopback};
+use crate::sources;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -142,7 +142,7 @@ impl Place {
 impl Reached {
     async fn of_config(aws: &Aws, stream: &StreamConfig, data_dir: &Path) -> Result<Self> {
         let place = format!("streams.{}", stream.name);
-        let source = app::source(aws, stream).await.ok_or_else(|| anyhow!(app::no_region(&place)))?;
+        let source = sources::source(aws, stream).await.ok_or_else(|| anyhow!(sources::no_region(&place)))?;
         let region = aws.config(&stream.connection).await.region().map(ToString::to_string);
         Ok(Self {
             name: Some(stream.name.clone()),

@@ -42,17 +42,31 @@ fn triggers() {
             8 faults in tripline.toml"#]],
     );
     check_trigger(
-        "attributes = ['a', 1, '', 'a', 'address.city']",
+        r"attributes = ['a', 1, '', 'a', 'a..b', 'b.', 'lines[0].sku', 'c\']",
         expect![[r#"
         tripline.toml:6:20: triggers.t.attributes: a string is needed, this is an integer
           remedy: put it in quotes
         tripline.toml:6:23: triggers.t.attributes: is no attribute name
-          remedy: write 1 to 255 bytes
+          remedy: write 1 to 255 bytes, as `email`, or `address.city` for an attribute of a map
         tripline.toml:6:27: triggers.t.attributes: "a" is named twice
           remedy: remove one
-        tripline.toml:6:32: triggers.t.attributes: a path into an attribute is planned, not built yet
-          remedy: remove it, or name the whole top-level attribute
-        4 faults in tripline.toml"#]],
+        tripline.toml:6:32: triggers.t.attributes: "a..b" has a name that is empty
+          remedy: write 1 to 255 bytes, as `email`, or `address.city` for an attribute of a map
+        tripline.toml:6:40: triggers.t.attributes: "b." has a name that is empty
+          remedy: write 1 to 255 bytes, as `email`, or `address.city` for an attribute of a map
+        tripline.toml:6:46: triggers.t.attributes: "lines[0].sku" names an element of a list
+          remedy: name the list, which is taken whole; write `\[` where the bracket is part of a name
+        tripline.toml:6:62: triggers.t.attributes: "c\\" ends with a backslash
+          remedy: write `\\` for a backslash
+        7 faults in tripline.toml"#]],
+    );
+    check_trigger(
+        r"attributes = ['address.city', 'odd\.name', 'address.geo.lat', 'address', 'address.zip']",
+        expect![[r#"
+        no fault; warnings: [
+            "tripline.toml:6:63: triggers.t.attributes: address.city and address are named: the one is in the other, which is taken whole",
+            "tripline.toml:6:74: triggers.t.attributes: address and address.zip are named: the one is in the other, which is taken whole",
+        ]"#]],
     );
     check_trigger(
         "parallelism = 65\npaused = 'no'\ninstances = 'hot'\nstart = 'oldest'\nlimits = 3",
@@ -149,7 +163,7 @@ fn grants() {
 #[test]
 fn what_is_planned_is_known_and_refused() {
     check_trigger(
-        "start = 'snapshot'\ninstances = 'warm'\non_gap = 'stop'\nfilters = []\n\
+        "start = 'snapshot'\ninstances = 'warm'\non_gap = 'stop'\n\
          grants = { http = ['x'], metrics = true }\n\
          [streams.c]\ntable = 'abe'\nstart = 'snapshot'\n\
          [groups.g]\nmode = 'active-active'\n[store]\nkind = 'dynamodb'",
@@ -160,8 +174,8 @@ fn what_is_planned_is_known_and_refused() {
               remedy: remove it, or set "fresh"
             tripline.toml:8:1: triggers.t.on_gap: planned, not built yet
               remedy: remove it, and set on_gap in [streams.NAME], for all triggers of the stream
-            tripline.toml:9:1: triggers.t.filters: planned, not built yet
-              remedy: remove it; the plugin sees every change, and can acknowledge those it does not want
+            tripline.toml:9:1: triggers.t.filters: is empty: no change would match
+              remedy: remove the key, and the trigger gets every change; or write a pattern
             tripline.toml:10:12: triggers.t.grants.http: planned, not built yet
               remedy: remove it; plugins reach tables and mailers only
             tripline.toml:10:26: triggers.t.grants.metrics: planned, not built yet
@@ -283,4 +297,68 @@ fn what_a_stream_does_at_a_gap() {
         ));
         assert_eq!(config.streams[&StreamName::from("s")].on_gap, expected, "{text}");
     }
+}
+
+#[test]
+fn patterns_are_refused_with_their_places() {
+    check_trigger(
+        "filters = ['{\"eventName\":[\"INSERT\"]}', '{\"eventName\":\"INSERT\"}', 3, { files = 'x' }, { file = 'x.json' },\n\
+         '{\"dynamodb\":{\"NewImage\":{\"total\":{\"N\":[{\"numeric\":[\">\"]}]}}}}', { file = 'templates/welcome.html' }, '', '{', '[]']",
+        expect![[r#"
+            tripline.toml:6:40: triggers.t.filters[1]: column 14 of the pattern: "eventName" is neither a list nor an object
+              remedy: write ["INSERT"]
+            tripline.toml:6:66: triggers.t.filters[2]: a string is needed, this is an integer
+              remedy: put it in quotes
+            tripline.toml:6:69: triggers.t.filters[3]: a pattern is needed, or { file = "PATH" }
+              remedy: write the pattern in quotes, or name a file that holds it
+            tripline.toml:6:88: triggers.t.filters[4].file: there is no file src/config/testdata/x.json
+              remedy: correct the path; it is relative to the folder of this file
+            tripline.toml:7:1: triggers.t.filters[5]: column 51 of the pattern: a number must follow ">"
+              remedy: write such as ["=",5], ["<",5] or [">=",0,"<",5]: the lower bound first
+            tripline.toml:7:66: triggers.t.filters[6]: column 1 of src/config/testdata/templates/welcome.html: a pattern is a JSON object
+              remedy: write one such as {"eventName":["INSERT"]}
+            tripline.toml:7:103: triggers.t.filters[7]: column 1 of the pattern: a pattern is a JSON object
+              remedy: write one such as {"eventName":["INSERT"]}
+            tripline.toml:7:107: triggers.t.filters[8]: column 2 of the pattern: not JSON: there is no string
+              remedy: a pattern is one JSON object
+            tripline.toml:7:112: triggers.t.filters[9]: column 1 of the pattern: a pattern is a JSON object
+              remedy: write one such as {"eventName":["INSERT"]}
+            9 faults in tripline.toml"#]],
+    );
+    check_trigger(
+        "filters = []",
+        expect![[r#"
+        tripline.toml:6:1: triggers.t.filters: is empty: no change would match
+          remedy: remove the key, and the trigger gets every change; or write a pattern
+        1 fault in tripline.toml"#]],
+    );
+    check_trigger(
+        "filters = '{\"eventName\":[\"INSERT\"]}'",
+        expect![[r#"
+        tripline.toml:6:1: triggers.t.filters: a list is needed, this is a string
+          remedy: write a list, as ["one", "two"]
+        1 fault in tripline.toml"#]],
+    );
+    check_trigger(
+        &format!("filters = [{}]", "'{\"eventName\":[\"INSERT\"]}',".repeat(11)),
+        expect![[r#"
+        tripline.toml:6:1: triggers.t.filters: has 11 patterns, and 10 is the most
+          remedy: put more values into one list, as {"plan":{"S":["pro","team"]}}, or more patterns into one "$or"
+        1 fault in tripline.toml"#]],
+    );
+}
+
+#[test]
+fn a_pattern_may_have_a_file_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = in_trigger("filters = [{ file = 'new.json' }, '{\"eventName\":[\"REMOVE\"]}']");
+    std::fs::write(dir.path().join("new.json"), "{\n  \"eventName\": [\"INSERT\"]\n}\n").unwrap();
+    let config = Config::parse(&text, "tripline.toml", dir.path(), &env).unwrap();
+    let patterns: Vec<&str> = config.triggers[&TriggerName::from("t")].filters.iter().map(|pattern| pattern.as_str()).collect();
+    assert_eq!(patterns, ["{\n  \"eventName\": [\"INSERT\"]\n}\n", "{\"eventName\":[\"REMOVE\"]}"]);
+
+    std::fs::write(dir.path().join("new.json"), "{\n  \"eventName\": [\"INSERT\"],\n  \"detail\": 3\n}\n").unwrap();
+    let fault = Config::parse(&text, "tripline.toml", dir.path(), &env).unwrap_err().to_string();
+    assert!(fault.contains("triggers.t.filters[0]: line 3, column 13 of "), "{fault}");
+    assert!(fault.contains("new.json: \"detail\" is neither a list nor an object\n  remedy: write [3]"), "{fault}");
 }
