@@ -410,6 +410,10 @@ impl Base {
             }
             let is_paused: Vec<bool> = of_stream.iter().map(|trigger| paused.contains(&trigger.name)).collect();
             let filters = Stream::filters(&of_stream);
+            // What needs no stream to be known was said before.
+            for warning in of_stream.iter().flat_map(|trigger| config.triggers[&trigger.name].filter_warnings(info.view)) {
+                tracing::warn!("{warning}");
+            }
             let configured = &config.streams[&name];
             let endpoint = configured.streams_endpoint.as_ref().or(configured.connection.endpoint.as_ref());
             let is_local = endpoint.is_some_and(|endpoint| is_loopback(endpoint));

@@ -10,6 +10,7 @@ pub mod holds;
 mod operate;
 pub mod plugins;
 pub mod redrive;
+mod rehearsal;
 mod shard_task;
 mod shards;
 mod sources;

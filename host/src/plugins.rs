@@ -52,7 +52,7 @@ pub fn source(plugin: &PluginRef) -> Result<PluginSource, String> {
     }
 }
 
-fn check_pin(trigger: &TriggerConfig, plugin: Plugin) -> Result<Plugin, String> {
+pub(crate) fn check_pin(trigger: &TriggerConfig, plugin: Plugin) -> Result<Plugin, String> {
     match &trigger.sha256 {
         Some(pinned) if pinned != plugin.version().as_str() => Err(format!(
             "its sha256 is {}, and the config pins {pinned}: put the pinned version there, or change `sha256`",
@@ -118,6 +118,7 @@ pub fn context(trigger: &TriggerConfig, grants: Grants, signals: Arc<dyn Signals
         limits: trigger.limits,
         signals,
         clock: clock::shared(),
+        seed: None,
     }
 }
 
@@ -139,7 +140,7 @@ fn is_granted(capability: Capability, grants: &GrantsConfig) -> bool {
     }
 }
 
-fn fault(trigger: &TriggerConfig, reason: &str) -> String {
+pub(crate) fn fault(trigger: &TriggerConfig, reason: &str) -> String {
     let plugin = match &trigger.plugin {
         PluginRef::Bundled(name) => format!("bundled:{name}"),
         PluginRef::File(path) => path.display().to_string(),

@@ -18,7 +18,7 @@ pub(crate) async fn find_all<'c>(
     join_all(streams.into_iter().map(async |stream| (stream, find(aws, stream).await))).await
 }
 
-async fn find(aws: &Aws, stream: &StreamConfig) -> Result<(Source, StreamInfo), String> {
+pub(crate) async fn find(aws: &Aws, stream: &StreamConfig) -> Result<(Source, StreamInfo), String> {
     let place = format!("streams.{}", stream.name);
     let source = source(aws, stream).await.ok_or_else(|| no_region(&place))?;
     match source.latest().await {

@@ -1,7 +1,13 @@
 //! What was probably meant by a word that is not known.
 
+/// What is longer is not compared.
+const WORD_BYTES_MAX: usize = 100;
+
 /// What was probably meant by `word`: the nearest of `known`, if it is near.
 pub fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    if word.len() > WORD_BYTES_MAX {
+        return None;
+    }
     let word = alike(word);
     let edits_max = (word.len() / 3).clamp(1, 3).min(word.len().saturating_sub(1));
     known
@@ -53,5 +59,6 @@ mod tests {
         check("x", None);
         check("", None);
         check("tabel", Some("table"));
+        check(&"table".repeat(1_000_000), None);
     }
 }

@@ -33,6 +33,9 @@ pub struct TriggerContext {
     pub limits: Limits,
     pub signals: Arc<dyn Signals>,
     pub clock: Clock,
+    /// Some: all that a guest finds around it is the same in every run: its randomness comes from this seed and the batch, its monotonic clock counts
+    /// how often it is asked. For rehearsals; none, for a host.
+    pub seed: Option<u64>,
 }
 
 impl TriggerContext {

@@ -14,6 +14,7 @@ use crate::context::{Clock, TriggerContext};
 use crate::effects::Effects;
 use crate::logs::GuestLogs;
 use crate::memory::Memory;
+use crate::seeded;
 use crate::seen::SeenState;
 
 /// Handles (streams, timers) that a guest may hold at once.
@@ -44,15 +45,17 @@ pub(crate) struct Guest {
 
 impl Guest {
     pub(crate) fn new(batch: &Batch, context: &TriggerContext, purpose: Purpose, logs: Arc<GuestLogs>) -> Self {
-        let wasi = WasiCtx::builder()
-            .stdout(logs.stdout())
+        let mut wasi = WasiCtx::builder();
+        wasi.stdout(logs.stdout())
             .stderr(logs.stderr())
             .wall_clock(WallClock(context.clock.clone()))
             .max_random_size(RANDOM_BYTES_MAX)
             .allow_tcp(false)
             .allow_udp(false)
-            .allow_ip_name_lookup(false)
-            .build();
+            .allow_ip_name_lookup(false);
+        if let Some(seed) = context.seed {
+            seeded::surround(&mut wasi, seed, batch);
+        }
         let mut resources = ResourceTable::new();
         resources.set_max_capacity(HANDLES_MAX);
         Self {
@@ -64,7 +67,7 @@ impl Guest {
             logs,
             memory: Memory::new(context.limits.memory_bytes_max),
             waits_in: None,
-            wasi,
+            wasi: wasi.build(),
             resources,
         }
     }

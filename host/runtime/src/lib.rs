@@ -14,6 +14,7 @@ mod logs;
 mod memory;
 mod plugin;
 mod reload;
+mod seeded;
 mod seen;
 mod text;
 mod wit_v0_1_0;

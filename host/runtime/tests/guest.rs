@@ -57,6 +57,23 @@ fn failed(index: u32, failure: Failure) -> FailedChange {
     FailedChange { index, failure }
 }
 
+// ---- Surroundings ----
+
+#[tokio::test]
+async fn what_a_guest_finds_around_it_is_its_own_unless_it_is_seeded() {
+    let logs = async |seed: Option<u64>| {
+        run(&[("mode", "surroundings")], &batch(1), |context| context.seed = seed)
+            .await
+            .signals
+            .with("log info ")
+    };
+    assert_eq!(logs(Some(7)).await, logs(Some(7)).await);
+    assert_ne!(logs(Some(7)).await, logs(Some(8)).await);
+    let (one, other) = (logs(None).await, logs(None).await);
+    assert_ne!(one, other);
+    assert_eq!(one.len(), 1);
+}
+
 // ---- Outcomes ----
 
 #[tokio::test]

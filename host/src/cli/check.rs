@@ -1,23 +1,37 @@
-//! `tripline check`: the whole config and every plugin, all faults in one go. Asks nobody on the network.
+//! `tripline check`: the whole config and every plugin, all faults in one go.
+//!
+//! Always holds: nobody on the network is asked, but streams whose triggers' filters depend on what a stream holds; all of them at once, for a few
+//! seconds at most, and without an answer nothing fails.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
+use futures_util::future::join_all;
 use serde::Serialize;
 use tripline_core::delivery::Origin;
+use tripline_core::name::StreamName;
 use tripline_core::signal::Silence;
 use tripline_runtime::{Engine, Plugin};
 
 use super::{ConfigFile, Quiet, output};
 use crate::app::{StartError, engine_config};
+use crate::aws::Aws;
 use crate::config::{Config, Fault, Faults, TriggerConfig};
-use crate::plugins;
+use crate::{plugins, sources};
+
+/// For the answers of all streams.
+const ASK_MAX: Duration = Duration::from_secs(5);
 
 #[derive(Args, Debug)]
 pub(crate) struct Options {
     #[command(flatten)]
     file: ConfigFile,
+    /// Ask no stream which images it holds: of filters that name images, nothing is known then.
+    #[arg(long)]
+    offline: bool,
     /// Print one JSON object, of the faults if there are any.
     #[arg(long)]
     json: bool,
@@ -27,6 +41,8 @@ pub(crate) struct Options {
 struct Report {
     triggers: Vec<TriggerReport>,
     warnings: Vec<String>,
+    /// What could not be looked at.
+    notes: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -66,7 +82,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         config => config?,
     };
     let engine = Engine::new(engine_config(&config))?;
-    let mut report = Report { triggers: Vec::new(), warnings: config.warnings.clone() };
+    let mut report = Report { triggers: Vec::new(), warnings: config.warnings.clone(), notes: Vec::new() };
     let mut faults = Vec::new();
     for (name, plugin) in plugins::load(&config, &engine).await {
         let trigger = &config.triggers[&name];
@@ -79,7 +95,33 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         let error = StartError(faults).into();
         return Err(if options.json { print_faults(error) } else { error });
     }
+    if !options.offline {
+        look_at_views(&config, &mut report).await;
+    }
     if options.json { output::json(&report) } else { print(&report) }
+}
+
+/// Filters against what their streams hold.
+async fn look_at_views(config: &Config, report: &mut Report) {
+    let wanting: Vec<&TriggerConfig> = config.triggers.values().filter(|trigger| trigger.filters_depend_on_view()).collect();
+    let streams: BTreeSet<&StreamName> = wanting.iter().map(|trigger| &trigger.stream).collect();
+    let aws = Aws::new();
+    let asking = streams.into_iter().map(async |name| {
+        let found = tokio::time::timeout(ASK_MAX, sources::find(&aws, &config.streams[name])).await;
+        let silent = |_| Err(format!("streams.{name}: no answer within {} s", ASK_MAX.as_secs()));
+        (name, found.unwrap_or_else(silent).map(|(_, info)| info.view))
+    });
+    for (name, view) in join_all(asking).await {
+        let triggers = wanting.iter().filter(|trigger| trigger.stream == *name);
+        match view {
+            Ok(view) => report.warnings.extend(triggers.flat_map(|trigger| trigger.filter_warnings(view))),
+            Err(reason) => {
+                let triggers: Vec<&str> = triggers.map(|trigger| trigger.name.as_str()).collect();
+                let note = format!("whether their stream has what the filters of {} ask for is not known: {reason}", triggers.join(", "));
+                report.notes.push(note);
+            }
+        }
+    }
 }
 
 /// Prints what is wrong, and makes of it a failure that says no more. Another kind of error is handed back.
@@ -138,5 +180,6 @@ fn print(report: &Report) -> Result<()> {
     let rows: Vec<_> = report.triggers.iter().map(row).collect();
     output::table(&["TRIGGER", "STREAM", "VIEW", "PLUGIN", "ASKS FOR"], &rows)?;
     report.warnings.iter().try_for_each(|warning| output::line(&format!("warning: {warning}")))?;
+    report.notes.iter().try_for_each(|note| output::line(&format!("note: {note}")))?;
     output::line("ok: the config and its plugins are sound (streams, targets and mail servers are asked when it runs)")
 }

@@ -4,12 +4,14 @@ mod check;
 mod data;
 mod desk;
 mod dlq;
+mod filter;
 pub(crate) mod host_api;
 mod inspect;
 mod mails;
 pub(crate) mod output;
 mod run;
 mod streams;
+mod test;
 mod triggers;
 
 use std::fmt;
@@ -58,6 +60,10 @@ enum Command {
     Demo(demo::Options),
     /// Say what a plugin is: contract version, imports, size, what it must be granted.
     Inspect(inspect::Options),
+    /// Try a plugin on recorded changes: results, logs, state, mails and writes that it would make. Reaches no network.
+    Test(test::Options),
+    /// Say which recorded changes match a pattern and, of those that do not, why.
+    Filter(filter::Options),
     /// What plugins have committed.
     #[command(subcommand)]
     State(StateCommand),
@@ -129,7 +135,9 @@ impl Cli {
                 Command::Run(options) => run::run(&options).await,
                 Command::Check(options) => check::run(&options).await,
                 Command::Demo(options) => demo::run(options).await,
+                Command::Filter(options) => filter::run(&options),
                 Command::Inspect(options) => inspect::run(&options).await,
+                Command::Test(options) => test::run(&options).await,
                 Command::State(StateCommand::Dump(options)) => data::dump(&options),
                 Command::Dlq(command) => dlq::run(&command).await,
                 Command::Triggers(command) => triggers::run(&command).await,

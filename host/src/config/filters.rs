@@ -1,11 +1,15 @@
 //! `filters` of `[triggers.NAME]`: patterns of the changes that the trigger gets, in the file or in files of their own.
 
-use tripline_core::filter::{Pattern, PatternError};
+use tripline_core::filter::{Pattern, PatternError, Warning};
+use tripline_core::view::ViewType;
 
+use super::TriggerConfig;
 use super::read::Value;
 
 /// As many as Lambda has for an event source.
 const FILTERS_MAX: usize = 10;
+/// What messages call one that stands in the config.
+const THE_PATTERN: &str = "the pattern";
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 pub(super) fn filters(value: &Value<'_>) -> Vec<Pattern> {
@@ -28,7 +32,7 @@ pub(super) fn filters(value: &Value<'_>) -> Vec<Pattern> {
 
 /// None after a fault.
 fn pattern(value: &Value<'_>) -> Option<Pattern> {
-    let (text, of) = match value.raw.as_table() {
+    let (text, name) = match value.raw.as_table() {
         Some(table) => {
             let file = table.get_key_value("file").filter(|_| table.len() == 1);
             let Some((key, file)) = file else {
@@ -36,15 +40,46 @@ fn pattern(value: &Value<'_>) -> Option<Pattern> {
                 return None;
             };
             let file = value.child("file", key.span().start, file.get_ref());
-            (file.file_text(FILE_BYTES_MAX)?, format!(" of {}", file.path()?.display()))
+            (file.file_text(FILE_BYTES_MAX)?, file.path()?.display().to_string())
         }
-        None => (value.text()?.to_owned(), " of the pattern".to_owned()),
+        None => (value.text()?.to_owned(), THE_PATTERN.to_owned()),
     };
     match Pattern::parse(&text) {
-        Ok(pattern) => Some(pattern),
+        Ok(pattern) => {
+            pattern.warnings(None).iter().for_each(|warning| value.warn(&said(warning, &name)));
+            Some(pattern)
+        }
         Err(PatternError { place, what, remedy }) => {
-            value.fault(format!("{place}{of}: {what}"), remedy);
+            value.fault(format!("{place} of {name}: {what}"), remedy);
             None
         }
+    }
+}
+
+/// `name`: what the pattern is called.
+fn said(warning: &Warning, name: &str) -> String {
+    let Warning { place, what, remedy, whole } = warning;
+    match whole {
+        true => format!("no change can match {name}: {place}: {what}; {remedy}"),
+        false => format!("{place} of {name}: {what}; {remedy}"),
+    }
+}
+
+impl TriggerConfig {
+    /// What is probably not meant of the filters on a stream of this view, each with its key: beyond what the config's own warnings say.
+    pub fn filter_warnings(&self, view: ViewType) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for (index, pattern) in self.filters.iter().enumerate() {
+            let of_itself = pattern.warnings(None);
+            let is_new = |found: &Warning| !of_itself.iter().any(|known| (known.place, &known.what) == (found.place, &found.what));
+            let found = pattern.warnings(Some(view)).into_iter().filter(is_new);
+            warnings.extend(found.map(|warning| format!("triggers.{}.filters[{index}]: {}", self.name, said(&warning, THE_PATTERN))));
+        }
+        warnings
+    }
+
+    /// Whether what its filters let through depends on what the stream holds.
+    pub fn filters_depend_on_view(&self) -> bool {
+        ViewType::ALL.into_iter().any(|view| !self.filter_warnings(view).is_empty())
     }
 }

@@ -182,6 +182,7 @@ fn password(value: &Value<'_>) -> Option<Secret> {
     }
     let section = value.section(&PASSWORD)?;
     let secret = match (section.get("env"), section.get("file")) {
+        (Some(_), None) | (None, Some(_)) if !value.needs_secrets() => String::new(),
         (Some(name), None) => name.env()?,
         (None, Some(file)) => {
             let text = file.file_text(PASSWORD_BYTES_MAX)?;

@@ -38,6 +38,7 @@ use tripline_runtime::{INSTANCES_MAX, Limits};
 
 pub use endpoint::{is_loopback, is_loopback_host};
 pub use fault::{Fault, Faults, Place};
+pub(crate) use unit::{duration, size};
 
 use read::{Source, Value};
 use schema::{HOST, LETTERS, ROOT};
@@ -163,6 +164,15 @@ pub struct GrantsConfig {
 impl Config {
     /// Reads the file at `path`. Paths in it are relative to its folder; `env` looks up variables for passwords.
     pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Faults> {
+        Self::load_with(path, Some(env))
+    }
+
+    /// The same without a look at any secret: passwords are empty. For who reaches nobody.
+    pub fn load_without_secrets(path: &Path) -> Result<Self, Faults> {
+        Self::load_with(path, None)
+    }
+
+    fn load_with(path: &Path, env: Option<&read::Env<'_>>) -> Result<Self, Faults> {
         let file = path.display().to_string();
         let bytes = std::fs::read(path).map_err(|error| {
             Faults::whole_file(&file, format!("cannot be read: {error}"), "write one, or name another with -c; docs/config.md has a sample")
@@ -175,11 +185,15 @@ impl Config {
             }
         };
         let base = path.parent().unwrap_or(Path::new(""));
-        Self::parse(text, &file, base, env)
+        Self::parse_with(text, &file, base, env)
     }
 
     /// `file` is what faults call it, `base` the folder that paths in it start from.
     pub fn parse(text: &str, file: &str, base: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Faults> {
+        Self::parse_with(text, file, base, Some(env))
+    }
+
+    fn parse_with(text: &str, file: &str, base: &Path, env: Option<&read::Env<'_>>) -> Result<Self, Faults> {
         let source = Source::new(text, base, env);
         let (tree, errors) = DeTable::parse_recoverable(text);
         for error in &errors {

@@ -17,11 +17,15 @@ use super::unit;
 
 const NAME_BYTES_MAX: usize = 64;
 
+/// Looks up a variable of the environment.
+pub(super) type Env<'e> = dyn Fn(&str) -> Option<String> + 'e;
+
 /// The file that is read, and what was found wrong with it so far.
 pub(super) struct Source<'a> {
     text: &'a str,
     base: &'a Path,
-    env: &'a dyn Fn(&str) -> Option<String>,
+    /// None: who asks needs no secrets, and they are not looked up.
+    env: Option<&'a Env<'a>>,
     /// Lines with syntax errors. What the parser makes of the rest of such a file is a guess: what seems missing may be there.
     broken_lines: RefCell<Vec<usize>>,
     faults: RefCell<Vec<Fault>>,
@@ -29,7 +33,7 @@ pub(super) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    pub(super) fn new(text: &'a str, base: &'a Path, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
+    pub(super) fn new(text: &'a str, base: &'a Path, env: Option<&'a Env<'a>>) -> Self {
         Self { text, base, env, broken_lines: RefCell::default(), faults: RefCell::default(), warnings: RefCell::default() }
     }
 
@@ -300,9 +304,13 @@ impl<'a> Value<'a> {
         }
     }
 
+    pub(super) fn needs_secrets(&self) -> bool {
+        self.source.env.is_some()
+    }
+
     pub(super) fn env(&self) -> Option<String> {
         let name = self.line()?;
-        let value = (self.source.env)(name).filter(|value| !value.is_empty());
+        let value = self.source.env.and_then(|env| env(name)).filter(|value| !value.is_empty());
         if value.is_none() {
             self.fault(format!("the environment has no variable {name}, or an empty one"), format!("set {name} where tripline is started"));
         }

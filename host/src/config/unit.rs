@@ -9,7 +9,7 @@ const DURATION_UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1000), ("m", 60 * 100
 const SIZE_UNITS: [(&str, usize); 7] =
     [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("KB", 1000), ("MB", 1000 * 1000), ("GB", 1000 * 1000 * 1000)];
 
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = number_and_unit(text)?;
     let (_, unit_ms) = DURATION_UNITS.into_iter().find(|(name, _)| *name == unit)?;
     let number: u64 = number.parse().ok()?;
@@ -30,7 +30,7 @@ pub(super) fn rate(text: &str) -> Option<(u32, Duration)> {
     Some((count.parse().ok().filter(|_| is_number)?, Duration::from_millis(unit_ms)))
 }
 
-pub(super) fn size(text: &str) -> Option<usize> {
+pub(crate) fn size(text: &str) -> Option<usize> {
     let (number, unit) = number_and_unit(text)?;
     let (_, unit_bytes) = SIZE_UNITS.into_iter().find(|(name, _)| *name == unit)?;
     let number: usize = number.parse().ok()?;

@@ -18,7 +18,7 @@ use tripline_store::SqliteStore;
 use crate::harness::{Host, PATIENCE, Place, tripline};
 use crate::history::{History, shown};
 use crate::mails::MailTrial;
-use crate::model::{Committed, Expected, PICKY_ATTEMPTS};
+use crate::model::{CHOOSY_FILTER, Committed, Expected, PICKY_ATTEMPTS};
 use crate::plugin_file::{rename_over, version};
 use crate::report::{Again, Report};
 use crate::script::{End, Round, Script, Swap};
@@ -83,6 +83,10 @@ impl Trial {
         config += &format!(
             "\n[triggers.picky]\nstream = \"orders\"\nplugin = \"picky.wasm\"\nview = \"new-image\"\ngrants = {{ counters = true, state = true }}\n\
              parallelism = 8\nbatch = {{ records_max = 8 }}\nretry = {{ attempts_max = {PICKY_ATTEMPTS}, backoff = \"10ms..50ms\" }}\nsettings = {{ mode = \"picky\", heals_after = {PICKY_ATTEMPTS}, keeps = true }}\n"
+        );
+        config += &format!(
+            "\n[triggers.choosy]\nstream = \"orders\"\nplugin = \"picky.wasm\"\nview = \"keys-only\"\ngrants = {{ counters = true }}\n\
+             parallelism = 8\nbatch = {{ records_max = 8 }}\nfilters = ['{CHOOSY_FILTER}']\nsettings = {{ mode = \"counters\" }}\n"
         );
         std::fs::write(place.config_file(), config).unwrap();
         let traffic = Some(Traffic::new(seed).with_flaws(FLAWED_ONE_IN));

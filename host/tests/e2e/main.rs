@@ -10,6 +10,7 @@ mod dlq;
 mod drain;
 mod emulators;
 mod faults;
+mod filters;
 mod harness;
 mod kill;
 mod letters;
@@ -22,9 +23,11 @@ mod mended;
 mod ministack;
 #[allow(dead_code, reason = "tests/crash uses all of it")]
 mod model;
+mod patterns;
 #[allow(dead_code, reason = "tests/crash uses all of it")]
 mod plugin_file;
 mod prometheus;
+mod rehearsals;
 mod reload;
 mod replace;
 mod scripted;

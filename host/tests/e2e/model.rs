@@ -2,7 +2,7 @@
 //!
 //! The law: each trigger's effects are those of the changes that its checkpoint covers, no more and no less. It holds after every kill, however far
 //! the host had come, since effects commit with the checkpoint; so it can be held against a directory that nobody has finished with.
-//! Knows the workload's triggers and `picky`, the fixture that fails what says so. Knows nothing of how the host delivers.
+//! Knows the workload's triggers, `picky`, the fixture that fails what says so, and `choosy`, whose filter wants few changes. Knows nothing of how the host delivers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,9 +15,13 @@ use tripline_core::sequence::SequenceNumber;
 use tripline_store::{DeadLetterRow, SqliteReader};
 
 /// Each trigger and the table that it follows.
-pub(crate) const TRIGGERS: [(&str, &str); 4] = [("picky", "orders"), ("replicate", "orders"), ("stats", "orders"), ("welcome", "users")];
+pub(crate) const TRIGGERS: [(&str, &str); 5] =
+    [("choosy", "orders"), ("picky", "orders"), ("replicate", "orders"), ("stats", "orders"), ("welcome", "users")];
 /// What `picky`'s `retry.attempts_max` is, and its setting `heals_after`: what is flawed by `retry` passes when it is delivered again as a dead letter.
 pub(crate) const PICKY_ATTEMPTS: u32 = 3;
+/// What `choosy`'s `filters` holds: see `Record::is_chosen`.
+pub(crate) const CHOOSY_FILTER: &str =
+    r#"{"$or":[{"eventName":["REMOVE"]},{"dynamodb":{"NewImage":{"status":{"S":["paid"]},"total":{"N":[{"numeric":[">=",250]}]}}}}]}"#;
 const HEALS: &str = "retry";
 const ROWS_MAX: usize = 1_000_000;
 
@@ -50,6 +54,12 @@ impl Record {
     /// How the order wants to be failed after this change.
     fn flaw(&self) -> Option<&str> {
         self.new.as_ref().and_then(|item| item["flaw"]["S"].as_str())
+    }
+
+    /// Whether `choosy` wants it.
+    fn is_chosen(&self) -> bool {
+        let is_dear = |order: &Value| order["total"]["N"].as_str().unwrap().parse::<f64>().unwrap() >= 250.0;
+        self.new.as_ref().is_none_or(|order| order["status"]["S"] == "paid" && is_dear(order))
     }
 
     /// As the fixture adds up the item's keys.
@@ -183,6 +193,10 @@ impl<'a> Expected<'a> {
             ("stats", _) => {
                 self.group(record.old.as_ref(), "-");
                 self.group(record.new.as_ref(), "");
+            }
+            ("choosy", _) if record.is_chosen() => {
+                let name = record.event.as_str().to_lowercase();
+                self.count("choosy", CounterKey::new("seen", vec![("name".into(), name.into())]), "1");
             }
             ("picky", None) => {
                 let name = record.event.as_str().to_lowercase();

@@ -28,7 +28,7 @@ async fn a_view_that_the_stream_lacks_is_refused_at_start_with_the_remedy() {
     }
 }
 
-/// The fixture logs what it was given: four triggers on one stream, each with a view of its own.
+/// The fixture logs what it was given: six triggers on one stream, each with a view of its own.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_trigger_of_one_stream_sees_its_own_view() {
     let place = Place::embedded().await;
@@ -40,6 +40,7 @@ async fn each_trigger_of_one_stream_sees_its_own_view() {
         );
     }
     triggers += "[triggers.cut]\nstream = \"users\"\nplugin = \"fixture.wasm\"\nview = \"new-image\"\nattributes = [\"plan\"]\nsettings = { mode = \"echo\" }\n";
+    triggers += "[triggers.deep]\nstream = \"users\"\nplugin = \"fixture.wasm\"\nview = \"new-image\"\nattributes = [\"address.city\"]\nsettings = { mode = \"echo\" }\n";
     let config = std::fs::read_to_string(place.config_file()).unwrap();
     std::fs::write(place.config_file(), config + &triggers).unwrap();
 
@@ -49,7 +50,8 @@ async fn each_trigger_of_one_stream_sees_its_own_view() {
         let text = |value: &str| AttributeValue::S(value.to_owned());
         let put = client.put_item().table_name("users").item("id", text("u1")).item("plan", text(plan));
         let put = put.item("name", text("Ada")).item("email", text("ada@example.com"));
-        put.send().await.unwrap();
+        let address = [("city", "Oslo"), ("street", "Karl-Johans-gate")].map(|(name, value)| (name.to_owned(), text(value)));
+        put.item("address", AttributeValue::M(address.into())).send().await.unwrap();
     };
     put("free-plan").await;
     put("team-plan").await;
@@ -62,7 +64,8 @@ async fn each_trigger_of_one_stream_sees_its_own_view() {
         ("new", &["u1", "team-plan", "free-plan", "Ada"], &[]),
         ("old", &["u1", "free-plan", "Ada"], &["team-plan"]),
         ("both", &["u1", "team-plan", "free-plan", "Ada"], &[]),
-        ("cut", &["u1", "team-plan", "free-plan"], &["Ada", "ada@example.com"]),
+        ("cut", &["u1", "team-plan", "free-plan"], &["Ada", "ada@example.com", "Oslo"]),
+        ("deep", &["u1", r#"{\"M\":{\"city\":{\"S\":\"Oslo\"}}}"#], &["Ada", "free-plan", "Karl-Johans-gate"]),
     ] {
         host.until(&format!("`{trigger}` has seen both changes"), |host| handled(host, trigger)).await;
         let said = host.guest_logs(trigger);

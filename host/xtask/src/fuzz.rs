@@ -11,8 +11,13 @@ use anyhow::{Context as _, Result, bail};
 use crate::command::{cargo, program, root, run, target_dir};
 
 /// Each target with its seeds, and the dictionary that mutations take words from.
-const TARGETS: [(&str, &str, Option<&str>); 3] =
-    [("slice_page", "page", Some("page.dict")), ("sequence_number", "number", None), ("views", "page", Some("page.dict"))];
+const TARGETS: [(&str, &str, Option<&str>); 5] = [
+    ("slice_page", "page", Some("page.dict")),
+    ("sequence_number", "number", None),
+    ("views", "page", Some("page.dict")),
+    ("patterns", "pattern", Some("pattern.dict")),
+    ("items", "page", Some("page.dict")),
+];
 
 const SECONDS_DEFAULT: u32 = 60;
 const INPUT_BYTES_MAX: u32 = 4096;

@@ -211,7 +211,8 @@ fn fuzz_builds_once_and_runs_each_target_until_one_finds_something() {
     bench.program("rustc", r#"echo "host: here""#);
     let release = bench.path("target/fuzz/here/release");
     fs::create_dir_all(&release).unwrap();
-    for target in ["slice_page", "sequence_number", "views"] {
+    let targets = ["slice_page", "sequence_number", "views", "patterns", "items"];
+    for target in targets {
         bench.program(
             target,
             &format!("log \"{target} $1\"; [ {target} = \"$(/bin/cat \"$BENCH/fail\" 2>/dev/null)\" ] && exit 77; exit 0"),
@@ -219,14 +220,15 @@ fn fuzz_builds_once_and_runs_each_target_until_one_finds_something() {
         fs::rename(bench.path("bin").join(target), release.join(target)).unwrap();
     }
     let build = "cargo build --release --locked --manifest-path fuzz/Cargo.toml --target here --target-dir /target/fuzz";
-    let runs = ["slice_page -max_total_time=60", "sequence_number -max_total_time=60", "views -max_total_time=60"];
+    let runs = targets.map(|target| format!("{target} -max_total_time=60"));
+    let runs: Vec<&str> = runs.iter().map(String::as_str).collect();
     bench.check(&["fuzz"], 0, &[&[build], &runs[..]].concat());
     bench.check(&["fuzz", "views", "--seconds", "5"], 0, &[build, "views -max_total_time=5"]);
     fs::write(bench.path("fail"), "sequence_number").unwrap();
     let said = bench.check(&["fuzz"], 1, &[&[build], &runs[..2]].concat());
     assert!(said.contains("target `sequence_number` found something") && said.contains("target/fuzz/findings/sequence_number"), "{said}");
     let said = bench.check(&["fuzz", "all"], 1, &[]);
-    assert!(said.contains("one of slice_page, sequence_number, views"), "{said}");
+    assert!(said.contains("one of slice_page, sequence_number, views, patterns, items"), "{said}");
 }
 
 #[test]

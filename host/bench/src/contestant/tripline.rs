@@ -124,6 +124,7 @@ fn trigger(case: &Case, index: usize, plugin: Plugin, signals: Arc<dyn Signals>)
         limits: Limits { memory_bytes_max: 64 * 1024 * 1024, time_max: Duration::from_secs(10) },
         signals,
         clock: clock::shared(),
+        seed: None,
     };
     Ok(Trigger {
         name,

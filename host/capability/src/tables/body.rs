@@ -81,6 +81,11 @@ pub(super) fn prepare(table: &str, keys: &[Box<str>], write: &TableWrite) -> Res
     Ok((key, Prepared { action, body: body.into() }))
 }
 
+/// What a write must be for any table, whatever its key: `Err` says what is wrong with it.
+pub fn check(write: &TableWrite) -> Result<(), String> {
+    prepare("", &[], write).map(drop)
+}
+
 fn object<'a>(what: &str, text: &'a str) -> Result<&'a RawValue, String> {
     let raw: &RawValue = serde_json::from_str(text).map_err(|error| format!("{what} is not JSON: {error}"))?;
     if raw.get().starts_with('{') { Ok(raw) } else { Err(format!("{what} is not a JSON object such as {{\"pk\":{{\"S\":\"a\"}}}}")) }

@@ -9,5 +9,6 @@ mod body;
 mod failure;
 mod target;
 
+pub use body::check;
 pub use failure::TargetError;
 pub use target::Target;

@@ -3,6 +3,8 @@
 //! Written from what patterns mean (docs/filters.md), on parsed trees of the pattern and of the change, as plainly as possible; it shares nothing with the
 //! compiled filters but `Shape`, which says where numbers are. Speed is no aim here.
 
+use std::fmt::{self, Write as _};
+
 use super::doc::{Document, Node};
 use super::holds::holds;
 use super::pattern::Pattern;
@@ -169,10 +171,34 @@ fn fail(at: &At, wants: &Node, found: String) -> Failed {
     Failed { path: at.path.clone(), choice: at.choice.clone(), wants: cut(wants, WANTS_CHARS_MAX), found }
 }
 
+/// As JSON, and no more of it is written than is shown.
 fn cut(node: &Node, chars_max: usize) -> String {
-    let text = node.to_string();
-    match text.char_indices().nth(chars_max) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
+    let mut shown = Shown { text: String::new(), left: chars_max };
+    match write!(shown, "{node}") {
+        Ok(()) => shown.text,
+        Err(fmt::Error) => shown.text + "…",
+    }
+}
+
+/// Takes so many characters, and then fails.
+struct Shown {
+    text: String,
+    left: usize,
+}
+
+impl fmt::Write for Shown {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        match text.char_indices().nth(self.left) {
+            Some((end, _)) => {
+                self.text.push_str(&text[..end]);
+                self.left = 0;
+                Err(fmt::Error)
+            }
+            None => {
+                self.text.push_str(text);
+                self.left -= text.chars().count();
+                Ok(())
+            }
+        }
     }
 }

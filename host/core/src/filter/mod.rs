@@ -2,7 +2,8 @@
 //!
 //! A pattern is read (`parse`), all patterns of a stream's triggers are compiled into one `FilterSet`, and each change is looked at once, on the bytes
 //! of the page: only what some pattern names, and no further than needed.
-//! Invariant: what cannot be read as JSON passes every filter, so that its reader refuses it and it becomes a dead letter: a filter loses nothing.
+//! Invariant: a change that cannot be read where some filter looks passes all of them, so that its plugin refuses it and it becomes a dead letter: a
+//! filter loses nothing.
 //! Knows nothing of triggers, but their number.
 
 mod compile;

@@ -11,6 +11,7 @@ use super::number::Number;
 use super::pattern::{Alternative, Choice, Excluded, Field, Group, Interval, Literal, PatternError, Place, Test, TextTest, Wants};
 use super::wildcard::Wildcard;
 use crate::scan::{ScanError, Scanner};
+use crate::word::did_you_mean;
 
 const DEPTH_MAX: usize = 100;
 /// Patterns are config, and are compiled.
@@ -183,7 +184,13 @@ fn operator(scanner: &mut Scanner<'_>) -> Parsed<Test> {
             "anything-but" => Test::AnythingBut(excluded(scanner)?),
             name => match text_test(scanner, name)? {
                 Some(test) => Test::Text(test),
-                None => return Err(Fault::new(at, format!("there is no operator {name:?}"), format!("there are {OPERATORS}"))),
+                None => {
+                    let remedy = match did_you_mean(name, OPERATORS.split(", ")) {
+                        Some(meant) => format!("did you mean {meant:?}?"),
+                        None => format!("there are {OPERATORS}"),
+                    };
+                    return Err(Fault::new(at, format!("there is no operator {name:?}"), remedy));
+                }
             },
         });
         Ok(())

@@ -174,13 +174,21 @@ pub(super) fn name(key: &str, alternative: &Alternative, names: &[&str]) -> Opti
     let what =
         if names.len() == 1 { format!("{key:?} is always {list} here") } else { format!("{key:?} is never so: it is one of {list}") };
     let remedy = match &alternative.test {
-        Test::Is(Literal::Text(text)) => match did_you_mean(text, names.iter().copied()) {
+        Test::Is(Literal::Text(text)) => match did_you_mean(text, names.iter().copied()).or_else(|| elsewhere_called(text, names)) {
             Some(meant) => format!("did you mean {meant:?}?"),
             None => "leave this alternative out".to_owned(),
         },
         _ => "leave this alternative out".to_owned(),
     };
     Some(Fault::new(what, remedy))
+}
+
+/// What others call a kind of change.
+fn elsewhere_called(text: &str, names: &[&str]) -> Option<&'static str> {
+    let (_, meant) = [("CREATE", "INSERT"), ("ADD", "INSERT"), ("UPDATE", "MODIFY"), ("DELETE", "REMOVE")]
+        .into_iter()
+        .find(|(other, _)| other.eq_ignore_ascii_case(text))?;
+    names.contains(&meant).then_some(meant)
 }
 
 /// An alternative that no value of such a kind satisfies.

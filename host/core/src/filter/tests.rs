@@ -1,7 +1,11 @@
 //! What patterns mean, by example.
 
+mod explained;
 mod generate;
 mod random;
+mod refused;
+mod rows;
+mod table;
 
 use std::sync::Arc;
 

@@ -220,7 +220,7 @@ fn take(from: &Map<String, Value>, path: &[&str], into: &mut Map<String, Value>)
 fn a_naive_projection_agrees() {
     let mut random = fastrand::Rng::with_seed(11);
     let (mut cut_somewhere, mut nested) = (0, 0);
-    for _ in 0..20_000 {
+    for _ in 0..5_000 {
         let item = random_attributes(&mut random, 4);
         let paths = random_paths(&mut random);
         let text = if random.bool() { item.to_string() } else { serde_json::to_string_pretty(&item).unwrap() };
@@ -237,5 +237,5 @@ fn a_naive_projection_agrees() {
             assert_eq!(AttributePath::parse(&path.to_string()).as_ref(), Ok(path));
         }
     }
-    assert!(cut_somewhere > 10_000 && nested > 700, "{cut_somewhere} {nested}");
+    assert!(cut_somewhere > 3_000 && nested > 150, "{cut_somewhere} {nested}");
 }

@@ -88,6 +88,7 @@ fn guest(everything: &Arc<Everything>, purpose: Purpose) -> Guest {
         limits: Limits { memory_bytes_max: 1 << 20, time_max: Duration::from_secs(1) },
         signals: Arc::new(Silence),
         clock: Arc::new(|| Timestamp::from_ms(1000)),
+        seed: None,
     };
     let logs = GuestLogs::new("welcome".into(), "v".into(), Arc::new(Silence));
     Guest::new(&batch, &context, purpose, logs)

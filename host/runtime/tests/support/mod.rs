@@ -81,6 +81,7 @@ pub fn context(signals: &Arc<Recorder>, settings: &[(&str, &str)]) -> TriggerCon
         limits: Limits { memory_bytes_max: 64 * 1024 * 1024, time_max: Duration::from_secs(20) },
         signals: signals.clone(),
         clock: Arc::new(|| NOW),
+        seed: None,
     }
 }
 

@@ -165,7 +165,7 @@ impl Reached {
     }
 }
 
-fn view(text: &str) -> Result<ViewType, String> {
+pub(crate) fn view(text: &str) -> Result<ViewType, String> {
     ViewType::from_config(text).ok_or_else(|| {
         let all: Vec<_> = ViewType::ALL.iter().map(|view| view.as_config()).collect();
         format!("a view is one of {}", all.join(", "))

@@ -4,6 +4,8 @@ use expect_test::expect;
 
 use tripline_core::time::Timestamp;
 
+use tripline_core::view::ViewType;
+
 use super::*;
 
 #[test]
@@ -40,33 +42,6 @@ fn triggers() {
             tripline.toml:13:1: triggers.u.attributes: a list is needed, this is a string
               remedy: write a list, as ["one", "two"]
             8 faults in tripline.toml"#]],
-    );
-    check_trigger(
-        r"attributes = ['a', 1, '', 'a', 'a..b', 'b.', 'lines[0].sku', 'c\']",
-        expect![[r#"
-        tripline.toml:6:20: triggers.t.attributes: a string is needed, this is an integer
-          remedy: put it in quotes
-        tripline.toml:6:23: triggers.t.attributes: is no attribute name
-          remedy: write 1 to 255 bytes, as `email`, or `address.city` for an attribute of a map
-        tripline.toml:6:27: triggers.t.attributes: "a" is named twice
-          remedy: remove one
-        tripline.toml:6:32: triggers.t.attributes: "a..b" has a name that is empty
-          remedy: write 1 to 255 bytes, as `email`, or `address.city` for an attribute of a map
-        tripline.toml:6:40: triggers.t.attributes: "b." has a name that is empty
-          remedy: write 1 to 255 bytes, as `email`, or `address.city` for an attribute of a map
-        tripline.toml:6:46: triggers.t.attributes: "lines[0].sku" names an element of a list
-          remedy: name the list, which is taken whole; write `\[` where the bracket is part of a name
-        tripline.toml:6:62: triggers.t.attributes: "c\\" ends with a backslash
-          remedy: write `\\` for a backslash
-        7 faults in tripline.toml"#]],
-    );
-    check_trigger(
-        r"attributes = ['address.city', 'odd\.name', 'address.geo.lat', 'address', 'address.zip']",
-        expect![[r#"
-        no fault; warnings: [
-            "tripline.toml:6:63: triggers.t.attributes: address.city and address are named: the one is in the other, which is taken whole",
-            "tripline.toml:6:74: triggers.t.attributes: address and address.zip are named: the one is in the other, which is taken whole",
-        ]"#]],
     );
     check_trigger(
         "parallelism = 65\npaused = 'no'\ninstances = 'hot'\nstart = 'oldest'\nlimits = 3",
@@ -174,19 +149,17 @@ fn what_is_planned_is_known_and_refused() {
               remedy: remove it, or set "fresh"
             tripline.toml:8:1: triggers.t.on_gap: planned, not built yet
               remedy: remove it, and set on_gap in [streams.NAME], for all triggers of the stream
-            tripline.toml:9:1: triggers.t.filters: is empty: no change would match
-              remedy: remove the key, and the trigger gets every change; or write a pattern
-            tripline.toml:10:12: triggers.t.grants.http: planned, not built yet
+            tripline.toml:9:12: triggers.t.grants.http: planned, not built yet
               remedy: remove it; plugins reach tables and mailers only
-            tripline.toml:10:26: triggers.t.grants.metrics: planned, not built yet
+            tripline.toml:9:26: triggers.t.grants.metrics: planned, not built yet
               remedy: remove it; `counters = true` gives the plugin counters that Prometheus scrapes
-            tripline.toml:13:1: streams.c.start: "snapshot" is planned, not built yet
+            tripline.toml:12:1: streams.c.start: "snapshot" is planned, not built yet
               remedy: remove it, or set "trim-horizon" or "latest"
-            tripline.toml:14:2: groups: planned, not built yet
+            tripline.toml:13:2: groups: planned, not built yet
               remedy: remove it; a trigger with the plugin "bundled:cross-region-writer" copies one table to another
-            tripline.toml:16:2: store: planned, not built yet
+            tripline.toml:15:2: store: planned, not built yet
               remedy: remove it; state is kept in SQLite under host.data_dir
-            9 faults in tripline.toml"#]],
+            8 faults in tripline.toml"#]],
     );
 }
 
@@ -300,6 +273,37 @@ fn what_a_stream_does_at_a_gap() {
 }
 
 #[test]
+fn attributes_are_paths() {
+    check_trigger(
+        r"attributes = ['a', 1, '', 'a', 'a..b', 'b.', 'lines[0].sku', 'c\']",
+        expect![[r#"
+        tripline.toml:6:20: triggers.t.attributes: a string is needed, this is an integer
+          remedy: put it in quotes
+        tripline.toml:6:23: triggers.t.attributes: is no attribute name
+          remedy: write 1 to 255 bytes, as `email`, or `address.city` for an attribute of a map
+        tripline.toml:6:27: triggers.t.attributes: "a" is named twice
+          remedy: remove one
+        tripline.toml:6:32: triggers.t.attributes: "a..b" has a name that is empty
+          remedy: write 1 to 255 bytes, as `email`, or `address.city` for an attribute of a map
+        tripline.toml:6:40: triggers.t.attributes: "b." has a name that is empty
+          remedy: write 1 to 255 bytes, as `email`, or `address.city` for an attribute of a map
+        tripline.toml:6:46: triggers.t.attributes: "lines[0].sku" names an element of a list
+          remedy: name the list, which is taken whole; write `\[` where the bracket is part of a name
+        tripline.toml:6:62: triggers.t.attributes: "c\\" ends with a backslash
+          remedy: write `\\` for a backslash
+        7 faults in tripline.toml"#]],
+    );
+    check_trigger(
+        r"attributes = ['address.city', 'odd\.name', 'address.geo.lat', 'address', 'address.zip']",
+        expect![[r#"
+        no fault; warnings: [
+            "tripline.toml:6:63: triggers.t.attributes: address.city and address are named: the one is in the other, which is taken whole",
+            "tripline.toml:6:74: triggers.t.attributes: address and address.zip are named: the one is in the other, which is taken whole",
+        ]"#]],
+    );
+}
+
+#[test]
 fn patterns_are_refused_with_their_places() {
     check_trigger(
         "filters = ['{\"eventName\":[\"INSERT\"]}', '{\"eventName\":\"INSERT\"}', 3, { files = 'x' }, { file = 'x.json' },\n\
@@ -361,4 +365,35 @@ fn a_pattern_may_have_a_file_of_its_own() {
     let fault = Config::parse(&text, "tripline.toml", dir.path(), &env).unwrap_err().to_string();
     assert!(fault.contains("triggers.t.filters[0]: line 3, column 13 of "), "{fault}");
     assert!(fault.contains("new.json: \"detail\" is neither a list nor an object\n  remedy: write [3]"), "{fault}");
+}
+
+#[test]
+fn patterns_that_can_never_match_are_warnings() {
+    check_trigger(
+        "filters = ['{\"eventName\":[\"insert\"]}', '{\"dynamodb\":{\"Keys\":{\"id\":{\"S\":[\"a\",7]}}}}', '{\"eventName\":[\"INSERT\"]}']",
+        expect![[r#"
+            no fault; warnings: [
+                "tripline.toml:6:12: triggers.t.filters[0]: no change can match the pattern: column 15: \"eventName\" is never so: it is one of INSERT, MODIFY, REMOVE; did you mean \"INSERT\"?",
+                "tripline.toml:6:40: triggers.t.filters[1]: column 37 of the pattern: \"S\" holds strings, and no string is a number; write \"7\", or test \"N\"",
+            ]"#]],
+    );
+}
+
+#[test]
+fn filters_ask_for_a_view_where_it_decides() {
+    for (pattern, depends) in [
+        (r#"{"eventName":["INSERT"],"dynamodb":{"Keys":{"id":{"S":["a"]}}}}"#, false),
+        (r#"{"dynamodb":{"NewImage":{"id":{"S":["a"]}}}}"#, true),
+        (r#"{"$or":[{"eventName":["INSERT"]},{"dynamodb":{"OldImage":{"id":{"S":["a"]}}}}]}"#, true),
+        (r#"{"dynamodb":{"StreamViewType":["KEYS_ONLY"]}}"#, true),
+        // What never matches, whatever the stream holds, was said before.
+        (r#"{"eventName":["insert"]}"#, false),
+    ] {
+        let trigger = trigger(&format!("filters = ['{pattern}']"));
+        assert_eq!(trigger.filters_depend_on_view(), depends, "{pattern}");
+    }
+    let trigger = trigger("filters = ['{\"eventName\":[\"INSERT\"]}', '{\"dynamodb\":{\"OldImage\":{\"id\":{\"S\":[\"a\"]}}}}']");
+    let views = [ViewType::NewAndOldImages, ViewType::OldImage].map(|view| trigger.filter_warnings(view));
+    assert_eq!(views.concat(), [""; 0]);
+    expect!["triggers.t.filters[1]: no change can match the pattern: column 14: the stream holds NEW_IMAGE: its records have no OldImage; enable it with OLD_IMAGE or NEW_AND_OLD_IMAGES, or test Keys instead"].assert_eq(&trigger.filter_warnings(ViewType::NewImage).join("\n"));
 }

@@ -9,8 +9,10 @@ use super::super::shape::{Leaf, Shape};
 use crate::view::ViewType;
 
 const NAMES: [&str; 6] = ["a", "b", "é", "N", "x.y", "or"];
-pub(super) const TEXTS: [&str; 22] =
-    ["", "a", "b", "ab", "aB", "A", "AB", "é", "É", "ß", "ss", "SS", "İ", "ς", "Σ", "a*b", "a\\b", "\"", "10", "1E1", "10.0.0.1", "😀a"];
+pub(super) const TEXTS: [&str; 24] = [
+    "", "a", "b", "ab", "aB", "A", "AB", "é", "É", "ß", "ss", "SS", "İ", "ς", "Σ", "ba", "abA", "a*b", "a\\b", "\"", "10", "1E1",
+    "10.0.0.1", "😀a",
+];
 pub(super) const NUMBERS: [&str; 14] = [
     "0",
     "-0.0",
@@ -263,6 +265,13 @@ impl Generator {
         }
         let alternatives = self.alternatives(shape);
         path.iter().rev().fold(alternatives, |inner, name| format!("{{\"{name}\":{inner}}}"))
+    }
+
+    /// A kind of change, and what its image must be.
+    pub(super) fn kind_and_image(&mut self) -> String {
+        let (kind, image, name) = (self.one(&["INSERT", "MODIFY", "REMOVE"]), self.one(&["NewImage", "OldImage"]), self.one(&NAMES));
+        let (alternatives, or) = (self.alternatives(Shape::Leaf(Leaf::Text)), self.one(&["", "\"MODIFY\","]));
+        format!("{{\"eventName\":[{or}\"{kind}\"],\"dynamodb\":{{\"{image}\":{{\"{name}\":{{\"S\":{alternatives}}}}}}}}}")
     }
 
     pub(super) fn alternatives(&mut self, shape: Shape) -> String {

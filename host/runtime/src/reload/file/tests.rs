@@ -54,6 +54,7 @@ impl Desk {
             limits: Limits { memory_bytes_max: 64 << 20, time_max: Duration::from_secs(20) },
             signals: told.clone(),
             clock: Arc::new(|| Timestamp::from_ms(0)),
+            seed: None,
         };
         let origin = Arc::new(Origin {
             trigger: "t".into(),
