@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tripline_admin::{Admin, BoundAdmin, Component, Health, State, Taps, Telemetry, Token};
 use tripline_capability::mail::{Mailer, Sender};
-use tripline_capability::tables::Target;
+use tripline_capability::tables::{Named, Target};
 use tripline_core::budget::Budget;
 use tripline_core::feed::Reading;
 use tripline_core::name::{StreamName, TriggerName};
@@ -28,7 +28,7 @@ use tripline_stream::Source;
 use crate::aws::Aws;
 use crate::cli::host_api::Announced;
 use crate::clock;
-use crate::config::{Config, GrantsConfig, TriggerConfig, is_loopback};
+use crate::config::{Config, Connection, GrantsConfig, TriggerConfig, is_loopback};
 use crate::holds::Holds;
 use crate::operate::control::{Clerk, Control, Steered};
 use crate::operate::known::Known;
@@ -211,7 +211,7 @@ struct Places {
 impl Places {
     /// All that is granted is there.
     fn have(&self, grants: &GrantsConfig) -> bool {
-        grants.tables.iter().all(|name| self.targets.contains_key(name))
+        grants.tables.iter().chain(&grants.reads).all(|name| self.targets.contains_key(name))
             && grants.mailers.iter().all(|name| self.mailers.contains_key(name))
     }
 }
@@ -238,7 +238,10 @@ impl Base {
             if aws.region().is_none() {
                 return (target, Err(no_region(&format!("targets.{}", target.name))));
             }
-            let connected = Target::connect(&aws, &target.name, &target.table, self.signals.clone()).await;
+            let Connection { profile, role_arn, .. } = &target.connection;
+            let access = format!("{profile:?} {role_arn:?}");
+            let named = Named { name: &target.name, table: &target.table, access: &access };
+            let connected = Target::connect(&aws, named, self.signals.clone()).await;
             (target, connected.map_err(|error| error.to_string()))
         });
         for (target, connected) in join_all(connecting).await {
@@ -302,6 +305,8 @@ impl Base {
             counters: config.grants.counters,
             state: config.grants.state.then(|| Arc::new(self.store.clone()) as _),
             tables: config.grants.tables.iter().filter_map(|name| table(name)).collect(),
+            reads: config.grants.reads.iter().filter_map(|name| table(name)).collect(),
+            metrics: config.grants.metrics.then(|| self.telemetry.metrics_of(&config.name)),
             mailers: config.grants.mailers.iter().filter_map(|name| mailer(name)).collect(),
         };
         Trigger {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use tripline_bundled as bundled;
 use tripline_core::delivery::Origin;
-use tripline_core::effect::Mail;
+use tripline_core::effect::{CounterKey, Mail};
 use tripline_core::name::TriggerName;
 use tripline_core::port::{
-    BoxFuture, Grants, MailDraft, MailOrigin, Mailbox, StateEntry, StateReader, StoreError, TableTarget, TableWrite, WriteError,
+    BoxFuture, Grants, MailDraft, MailOrigin, Mailbox, MetricSample, MetricSink, StateEntry, StateReader, StoreError, TableReadError,
+    TableSpot, TableTarget, TableWrite, TransactError, Transaction, WriteError,
 };
 use tripline_core::signal::Signals;
 use tripline_core::time::Timestamp;
@@ -78,6 +79,8 @@ pub fn unconnected(trigger: &TriggerConfig, signals: Arc<dyn Signals>) -> Trigge
         counters: trigger.grants.counters,
         state: trigger.grants.state.then(|| Arc::new(Unconnected) as Arc<dyn StateReader>),
         tables: trigger.grants.tables.iter().map(|name| table(name)).collect(),
+        reads: trigger.grants.reads.iter().map(|name| table(name)).collect(),
+        metrics: trigger.grants.metrics.then(|| Arc::new(Unconnected) as Arc<dyn MetricSink>),
         mailers: trigger.grants.mailers.iter().map(|name| mailer(name)).collect(),
     };
     context(trigger, grants, signals)
@@ -86,10 +89,30 @@ pub fn unconnected(trigger: &TriggerConfig, signals: Arc<dyn Signals>) -> Trigge
 /// Granted, and leading nowhere: a probe reads no state that was written, and writes and mails nothing.
 struct Unconnected;
 
+const NOT_CONNECTED: &str = "nothing is connected while a plugin is checked";
+
 impl TableTarget for Unconnected {
+    fn spot(&self) -> Arc<TableSpot> {
+        Arc::new(TableSpot { home: Box::default(), table: Box::default(), keys: Box::default() })
+    }
+
     fn write(&self, writes: Vec<TableWrite>) -> BoxFuture<'_, Vec<Result<(), WriteError>>> {
-        let refused = || Err(WriteError::Unavailable("nothing is connected while a plugin is checked".to_owned()));
+        let refused = || Err(WriteError::Unavailable(NOT_CONNECTED.to_owned()));
         Box::pin(async move { writes.iter().map(|_| refused()).collect() })
+    }
+
+    fn transact(&self, _: Transaction) -> BoxFuture<'_, Result<(), TransactError>> {
+        Box::pin(async { Err(TransactError::Unavailable(NOT_CONNECTED.to_owned())) })
+    }
+
+    fn get(&self, _: Vec<String>, _: bool) -> BoxFuture<'_, Result<Vec<Option<String>>, TableReadError>> {
+        Box::pin(async { Err(TableReadError::Unavailable(NOT_CONNECTED.to_owned())) })
+    }
+}
+
+impl MetricSink for Unconnected {
+    fn record(&self, _: CounterKey, _: MetricSample) -> Result<(), String> {
+        Ok(())
     }
 }
 
@@ -135,8 +158,9 @@ fn is_granted(capability: Capability, grants: &GrantsConfig) -> bool {
     match capability {
         Capability::Counters => grants.counters,
         Capability::State => grants.state,
-        Capability::Tables => !grants.tables.is_empty(),
+        Capability::Tables => !grants.tables.is_empty() || !grants.reads.is_empty(),
         Capability::Mailer => !grants.mailers.is_empty(),
+        Capability::Metrics => grants.metrics,
     }
 }
 

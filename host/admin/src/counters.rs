@@ -52,7 +52,7 @@ pub(crate) fn render(mut counters: Vec<CounterValue>, series_max: usize) -> Rend
 
 /// None where Prometheus could not take the series. The runtime refuses such names when a guest gives them; a store outlives
 /// the rules of one version, and one bad series would cost the whole scrape.
-fn labels(trigger: &TriggerName, counter: &CounterKey) -> Option<Vec<LabelPair>> {
+pub(crate) fn labels(trigger: &TriggerName, counter: &CounterKey) -> Option<Vec<LabelPair>> {
     if !is_metric_name(&counter.name) {
         return None;
     }

@@ -6,6 +6,7 @@
 
 mod api;
 mod counters;
+mod custom;
 mod family;
 mod health;
 mod http;

@@ -1,7 +1,7 @@
 //! Every metric of the host, with its name, help and labels. `docs/metrics.md` is the operator's copy; a test compares them.
 //!
 //! Always holds: names follow Prometheus' conventions: base units, `_total` for counters; and none begins with
-//! `tripline_tally_`, where the counters of plugins live.
+//! `tripline_tally_` or `tripline_custom_`, where the counters and the metrics of plugins live.
 //! Knows nothing of signals: `render_metric` does.
 
 use prometheus::{HistogramOpts, Registry};
@@ -206,6 +206,7 @@ pub(crate) struct PluginMetrics {
     pub(crate) reloads: Counters<2>,
     pub(crate) log_lines: Counters<2>,
     pub(crate) log_lines_dropped: Counters<1>,
+    pub(crate) metrics_dropped: Counters<1>,
 }
 
 impl PluginMetrics {
@@ -223,6 +224,11 @@ impl PluginMetrics {
                 "Lines that plugins logged beyond the bound of a batch",
                 ["trigger"],
             ),
+            metrics_dropped: r.counter(
+                "tripline_metrics_dropped_total",
+                "Samples of plugins' own metrics that were dropped: each would have begun a series too many",
+                ["trigger"],
+            ),
         }
     }
 }
@@ -231,6 +237,11 @@ impl PluginMetrics {
 pub(crate) struct EffectMetrics {
     pub(crate) table_writes: Counters<2>,
     pub(crate) table_write_duration: Histograms<1>,
+    pub(crate) transactions: Counters<2>,
+    pub(crate) transaction_duration: Histograms<1>,
+    pub(crate) table_reads: Counters<2>,
+    pub(crate) table_keys_read: Counters<1>,
+    pub(crate) table_read_duration: Histograms<1>,
     pub(crate) mails: Counters<2>,
     pub(crate) mails_pending: Gauges<1>,
     pub(crate) mailer_away: Gauges<1>,
@@ -242,6 +253,19 @@ impl EffectMetrics {
             table_writes: r.counter("tripline_table_writes_total", "Writes of plugins into tables by result", ["target", "result"]),
             table_write_duration: r
                 .histogram(seconds("tripline_table_write_duration_seconds", "How long a write into a table took"), ["target"]),
+            transactions: r.counter(
+                "tripline_table_transactions_total",
+                "Transactions of plugins by result and the target of their first write",
+                ["target", "result"],
+            ),
+            transaction_duration: r
+                .histogram(seconds("tripline_table_transaction_duration_seconds", "How long a transaction of a plugin took"), ["target"]),
+            table_reads: r.counter("tripline_table_reads_total", "Reads of tables by plugins, by result", ["target", "result"]),
+            table_keys_read: r.counter("tripline_table_keys_read_total", "Keys that plugins asked tables for", ["target"]),
+            table_read_duration: r.histogram(
+                seconds("tripline_table_read_duration_seconds", "How long a plugin's read of a table took, with all its requests"),
+                ["target"],
+            ),
             mails: r.counter(
                 "tripline_mails_total",
                 "Mails by what became of them: accepted into the outbox, sent, put off until later, failed for good",

@@ -179,6 +179,9 @@ fn plugin(signal: &Signal<'_>) {
         Signal::GuestLogsDropped { trigger, lines } => {
             warn!(target: "tripline::guest", %trigger, lines, "log lines dropped: more than a batch may write");
         }
+        Signal::PluginMetricDropped { trigger, metric, series_max, first: true } => {
+            warn!(target: "tripline::guest", %trigger, metric, series_max, "a metric's new series is dropped, as all new ones will be: the trigger has its share");
+        }
         _ => {}
     }
 }
@@ -187,6 +190,12 @@ fn effect(signal: &Signal<'_>) {
     match *signal {
         Signal::TableWritten { target: table, result, took } => {
             debug!(target: "tripline::table", table, result = result.as_str(), ?took, "table written");
+        }
+        Signal::TableTransacted { target: table, result, took } => {
+            debug!(target: "tripline::table", table, result = result.as_str(), ?took, "transaction ended");
+        }
+        Signal::TableRead { target: table, result, keys, took } => {
+            debug!(target: "tripline::table", table, result = result.as_str(), keys, ?took, "table read");
         }
         Signal::MailAccepted { mailer, mails } => debug!(target: "tripline::mail", mailer, mails, "mails accepted"),
         Signal::MailSettled { mailer, message_id, result, reason } => {

@@ -194,6 +194,7 @@ fn plugin(metrics: &Metrics, remembered: &mut Remembered, signal: &Signal<'_>) {
         Signal::PluginRefused { plugin, .. } => m.reloads.of([plugin, "refused"]).inc(),
         Signal::GuestLog { trigger, level, .. } => m.log_lines.of([trigger.as_str(), level.as_str()]).inc(),
         Signal::GuestLogsDropped { trigger, lines } => m.log_lines_dropped.of([trigger.as_str()]).inc_by(lines.into()),
+        Signal::PluginMetricDropped { trigger, .. } => m.metrics_dropped.of([trigger.as_str()]).inc(),
         _ => {}
     }
 }
@@ -209,6 +210,7 @@ fn begin_trigger(metrics: &Metrics, trigger: &TriggerName) {
         &m.skipped,
         &m.conflicts,
         &metrics.plugins.log_lines_dropped,
+        &metrics.plugins.metrics_dropped,
     ] {
         counter.of([trigger]);
     }
@@ -237,6 +239,15 @@ fn effect(metrics: &Metrics, signal: &Signal<'_>) {
         Signal::TableWritten { target, result, took } => {
             m.table_writes.of([target, result.as_str()]).inc();
             m.table_write_duration.of([target]).observe(took.as_secs_f64());
+        }
+        Signal::TableTransacted { target, result, took } => {
+            m.transactions.of([target, result.as_str()]).inc();
+            m.transaction_duration.of([target]).observe(took.as_secs_f64());
+        }
+        Signal::TableRead { target, result, keys, took } => {
+            m.table_reads.of([target, result.as_str()]).inc();
+            m.table_keys_read.of([target]).inc_by(keys as u64);
+            m.table_read_duration.of([target]).observe(took.as_secs_f64());
         }
         Signal::MailAccepted { mailer, mails } => m.mails.of([mailer, "accepted"]).inc_by(mails as u64),
         Signal::MailSettled { mailer, result, .. } => m.mails.of([mailer, result.as_str()]).inc(),

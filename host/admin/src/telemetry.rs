@@ -8,10 +8,11 @@ use std::time::Duration;
 use prometheus::TextEncoder;
 use prometheus::proto::MetricFamily;
 use tripline_core::name::{StreamName, TriggerName};
-use tripline_core::port::CounterSource;
+use tripline_core::port::{CounterSource, MetricSink};
 use tripline_core::signal::{Signal, Signals};
 
 use crate::counters::{self, Rendered};
+use crate::custom::Custom;
 use crate::family::Definition;
 use crate::health::Health;
 use crate::health::progress::Stall;
@@ -28,6 +29,7 @@ const STALLED_SERIES_MAX: usize = 500;
 #[derive(Debug)]
 pub struct Telemetry {
     metrics: Metrics,
+    custom: Custom,
     remembered: Mutex<Remembered>,
     gathering: Mutex<()>,
     health: Arc<Health>,
@@ -74,10 +76,14 @@ impl Group {
             Signal::Redriven { .. } | Signal::LettersKept(_) | Signal::LettersNearBounds(_) | Signal::LettersDropped { .. } => {
                 Self::Letters
             }
-            Signal::PluginServes { .. } | Signal::PluginRefused { .. } | Signal::GuestLog { .. } | Signal::GuestLogsDropped { .. } => {
-                Self::Plugin
-            }
+            Signal::PluginServes { .. }
+            | Signal::PluginRefused { .. }
+            | Signal::GuestLog { .. }
+            | Signal::GuestLogsDropped { .. }
+            | Signal::PluginMetricDropped { .. } => Self::Plugin,
             Signal::TableWritten { .. }
+            | Signal::TableTransacted { .. }
+            | Signal::TableRead { .. }
             | Signal::MailAccepted { .. }
             | Signal::MailsPending { .. }
             | Signal::MailSettled { .. }
@@ -89,7 +95,13 @@ impl Group {
 
 impl Telemetry {
     pub fn new(health: Arc<Health>) -> Arc<Self> {
-        Arc::new(Self { metrics: Metrics::new(), remembered: Mutex::default(), gathering: Mutex::default(), health })
+        Arc::new(Self {
+            metrics: Metrics::new(),
+            custom: Custom::default(),
+            remembered: Mutex::default(),
+            gathering: Mutex::default(),
+            health,
+        })
     }
 
     pub fn health(&self) -> &Arc<Health> {
@@ -102,7 +114,12 @@ impl Telemetry {
         render_metric::begin_following(&self.metrics, trigger, stream);
     }
 
-    /// Every metric of the host, in no order; the counters of plugins are none of them.
+    /// Where the trigger's plugin measures, if it is granted to.
+    pub fn metrics_of(self: &Arc<Self>, trigger: &TriggerName) -> Arc<dyn MetricSink> {
+        self.custom.sink(trigger, self.clone())
+    }
+
+    /// Every metric of the host, in no order; the counters and metrics of plugins are none of them.
     pub fn definitions(&self) -> &[Definition] {
         &self.metrics.definitions
     }
@@ -151,6 +168,7 @@ impl Telemetry {
         };
         let mut families = self.metrics.registry.gather();
         families.extend(plugins);
+        families.extend(self.custom.families());
         families
     }
 }

@@ -14,6 +14,16 @@ pub const EFFECT_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Keys of committed state that one batch may read, and the bytes of them and their values: the commit checks that they still stand.
 pub const SEEN_MAX: usize = 100_000;
 pub const SEEN_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Writes of one transaction; DynamoDB's own bound.
+pub const TRANSACTION_WRITES_MAX: usize = 100;
+/// Keys of one read of a table, and the bytes of the items that it may find.
+pub const TABLE_KEYS_MAX: usize = 1000;
+pub const TABLE_READ_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Series of metrics that one trigger's plugin may make; what is beyond is dropped and counted.
+pub const METRIC_SERIES_MAX: usize = 1000;
+/// Upper bounds of the buckets of every histogram of a plugin.
+pub const METRIC_BUCKETS: [f64; 19] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0];
 /// A log line of a guest is cut here; lines beyond the count of a batch are dropped and counted.
 pub const LOG_LINE_BYTES_MAX: usize = 4 * 1024;
 pub const LOG_LINES_PER_BATCH_MAX: u32 = 1000;

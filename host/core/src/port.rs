@@ -2,6 +2,9 @@
 //!
 //! Errors have one variant for each decision of the caller.
 
+mod metrics;
+mod tables;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
@@ -20,6 +23,12 @@ use crate::slice::Page;
 use crate::start::{Pin, Repin};
 use crate::time::Timestamp;
 use crate::view::ViewType;
+
+pub use metrics::{MetricKind, MetricSample, MetricSink};
+pub use tables::{
+    Placeholders, TableReadError, TableSpot, TableTarget, TableWrite, Transact, TransactAction, TransactError, Transaction, WriteError,
+    WriteOperation,
+};
 
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -243,7 +252,10 @@ pub struct CounterValue {
 pub struct Grants {
     pub counters: bool,
     pub state: Option<Arc<dyn StateReader>>,
+    /// To write to.
     pub tables: BTreeMap<Box<str>, Arc<dyn TableTarget>>,
+    pub reads: BTreeMap<Box<str>, Arc<dyn TableTarget>>,
+    pub metrics: Option<Arc<dyn MetricSink>>,
     pub mailers: BTreeMap<Box<str>, Arc<dyn Mailbox>>,
 }
 
@@ -253,50 +265,11 @@ impl fmt::Debug for Grants {
             .field("counters", &self.counters)
             .field("state", &self.state.is_some())
             .field("tables", &self.tables.keys())
+            .field("reads", &self.reads.keys())
+            .field("metrics", &self.metrics.is_some())
             .field("mailers", &self.mailers.keys())
             .finish()
     }
-}
-
-/// A table that plugins may write to.
-pub trait TableTarget: Send + Sync {
-    /// One result for each write, in order. Writes of one key happen in the order given; others at once.
-    fn write(&self, writes: Vec<TableWrite>) -> BoxFuture<'_, Vec<Result<(), WriteError>>>;
-}
-
-/// All JSON here comes from a guest: unchecked text, not yet known to be JSON at all.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TableWrite {
-    pub operation: WriteOperation,
-    pub condition: Option<WriteCondition>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WriteOperation {
-    /// The whole item, as DynamoDB JSON.
-    Put(String),
-    /// The key, as DynamoDB JSON.
-    Delete(String),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WriteCondition {
-    pub expression: String,
-    pub names: Vec<(String, String)>,
-    /// `{":v":{"N":"1"}}`.
-    pub values: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum WriteError {
-    #[error("the condition did not hold")]
-    ConditionFailed,
-    /// Never passes, however often it is tried.
-    #[error("{0}")]
-    Invalid(String),
-    /// May pass later.
-    #[error("{0}")]
-    Unavailable(String),
 }
 
 /// Checks what a plugin wants to send and makes it a mail of the operator's.

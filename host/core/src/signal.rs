@@ -215,6 +215,26 @@ pub enum Signal<'a> {
         result: WriteResult,
         took: Duration,
     },
+    /// `target`: of the first write.
+    TableTransacted {
+        target: &'a str,
+        result: TransactResult,
+        took: Duration,
+    },
+    /// One call of a plugin, however many requests it took. `keys`: asked for.
+    TableRead {
+        target: &'a str,
+        result: TableReadResult,
+        keys: usize,
+        took: Duration,
+    },
+    /// A sample that made one series too many; told of each.
+    PluginMetricDropped {
+        trigger: &'a TriggerName,
+        metric: &'a str,
+        series_max: usize,
+        first: bool,
+    },
     /// New in the outbox, and durable.
     MailAccepted {
         mailer: &'a str,
@@ -272,6 +292,12 @@ label! {
 }
 label! {
     WriteResult { Ok = "ok", ConditionFailed = "condition_failed", Invalid = "invalid", Unavailable = "unavailable" }
+}
+label! {
+    TransactResult { Ok = "ok", Cancelled = "cancelled", Invalid = "invalid", Unavailable = "unavailable" }
+}
+label! {
+    TableReadResult { Ok = "ok", Invalid = "invalid", Unavailable = "unavailable" }
 }
 label! {
     MailResult { Sent = "sent", Later = "later", Failed = "failed" }

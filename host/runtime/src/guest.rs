@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tripline_core::change::Change;
 use tripline_core::delivery::Batch;
+use tripline_core::name::StreamArn;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{HostWallClock, WasiCtx, WasiCtxView, WasiView};
 
@@ -16,6 +17,7 @@ use crate::logs::GuestLogs;
 use crate::memory::Memory;
 use crate::seeded;
 use crate::seen::SeenState;
+use crate::transactions::Transactions;
 
 /// Handles (streams, timers) that a guest may hold at once.
 const HANDLES_MAX: usize = 10_000;
@@ -32,9 +34,11 @@ pub(crate) enum Purpose {
 pub(crate) struct Guest {
     pub(crate) context: TriggerContext,
     pub(crate) changes: Vec<Arc<Change>>,
+    pub(crate) stream: StreamArn,
     pub(crate) purpose: Purpose,
     pub(crate) effects: Effects,
     pub(crate) seen: SeenState,
+    pub(crate) transactions: Transactions,
     pub(crate) logs: Arc<GuestLogs>,
     pub(crate) memory: Memory,
     /// The host call that the guest waits in, for the reason of a timeout.
@@ -61,9 +65,11 @@ impl Guest {
         Self {
             context: context.clone(),
             changes: batch.changes.clone(),
+            stream: batch.origin.stream.clone(),
             purpose,
             effects: Effects::new(batch.changes.len()),
             seen: SeenState::default(),
+            transactions: Transactions::default(),
             logs,
             memory: Memory::new(context.limits.memory_bytes_max),
             waits_in: None,

@@ -17,6 +17,7 @@ mod reload;
 mod seeded;
 mod seen;
 mod text;
+mod transactions;
 mod wit_v0_1_0;
 
 pub use context::{Clock, Limits, TriggerContext};

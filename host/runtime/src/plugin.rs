@@ -32,23 +32,26 @@ pub enum Capability {
     State,
     Tables,
     Mailer,
+    Metrics,
 }
 
 impl Capability {
-    const ALL: [(Self, &'static str); 4] = [
+    const ALL: [(Self, &'static str); 5] = [
         (Self::Counters, wit_v0_1_0::COUNTERS),
         (Self::State, wit_v0_1_0::STATE),
         (Self::Tables, wit_v0_1_0::TABLES),
         (Self::Mailer, wit_v0_1_0::MAILER),
+        (Self::Metrics, wit_v0_1_0::METRICS),
     ];
 
-    /// The key under `grants` in `tripline.toml`.
+    /// The key under `grants` in `tripline.toml`; reading tables has one of its own, `reads`.
     pub fn as_grant(self) -> &'static str {
         match self {
             Self::Counters => "counters",
             Self::State => "state",
             Self::Tables => "tables",
             Self::Mailer => "mailers",
+            Self::Metrics => "metrics",
         }
     }
 }

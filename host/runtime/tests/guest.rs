@@ -1,6 +1,8 @@
 //! The fixture does as it is told, and the host does as the contract says: outcomes, limits, grants, views, logs.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "guest/reach.rs"]
+mod reach;
 mod support;
 
 use std::sync::Arc;
@@ -270,9 +272,13 @@ async fn what_is_not_granted_denies_and_says_how_to_grant_it() {
         ("state", "state", "state = true"),
         ("tables", "the table `copy`", "tables = [\"copy\"]"),
         ("mail", "a mailer", "mailers = ["),
+        ("update", "the table `copy`", "tables = [\"copy\"]"),
+        ("transact", "the table `copy`", "tables = [\"copy\"]"),
+        ("look", "to read the table `copy`", "reads = [\"copy\"]"),
+        ("measure", "metrics", "metrics = true"),
     ];
     for (mode, what, remedy) in cases {
-        let ran = run(&[("mode", mode), ("table", "copy")], &batch(2), |_| {}).await;
+        let ran = run(&[("mode", mode), ("table", "copy"), ("max", "3"), ("key", "pk")], &batch(2), |_| {}).await;
         let reason = match &ran.report.outcome {
             Outcome::Failed(failure) => failure.reason.clone(),
             Outcome::Handled(failed) => failed[0].failure.reason.clone(),

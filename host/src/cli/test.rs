@@ -73,7 +73,7 @@ struct Flags {
     /// A setting; with @FILE for its value, the file's text (@@ for a value that begins with @).
     #[arg(long = "setting", value_name = "KEY=VALUE", value_parser = setting, conflicts_with = "trigger")]
     settings: Vec<(String, String)>,
-    /// What the plugin may reach: counters, state, tables=NAME or mailers=NAME.
+    /// What the plugin may reach: counters, state, metrics, tables=NAME, reads=NAME or mailers=NAME.
     #[arg(long = "grant", value_name = "GRANT", value_parser = grant, conflicts_with = "trigger")]
     grants: Vec<Grant>,
     /// How long one call may take.
@@ -88,7 +88,9 @@ struct Flags {
 enum Grant {
     Counters,
     State,
+    Metrics,
     Table(Box<str>),
+    Read(Box<str>),
     Mailer(Box<str>),
 }
 
@@ -101,9 +103,11 @@ fn grant(text: &str) -> Result<Grant, String> {
     match text.split_once('=') {
         None if text == "counters" => Ok(Grant::Counters),
         None if text == "state" => Ok(Grant::State),
+        None if text == "metrics" => Ok(Grant::Metrics),
+        Some(("reads", name)) if !name.is_empty() => Ok(Grant::Read(name.into())),
         Some(("tables", name)) if !name.is_empty() => Ok(Grant::Table(name.into())),
         Some(("mailers", name)) if !name.is_empty() => Ok(Grant::Mailer(name.into())),
-        _ => Err("write counters, state, tables=NAME or mailers=NAME".to_owned()),
+        _ => Err("write counters, state, metrics, tables=NAME, reads=NAME or mailers=NAME".to_owned()),
     }
 }
 
@@ -257,7 +261,9 @@ impl Flags {
             match grant {
                 Grant::Counters => grants.counters = true,
                 Grant::State => grants.state = true,
+                Grant::Metrics => grants.metrics = true,
                 Grant::Table(name) => grants.tables.push(name.clone()),
+                Grant::Read(name) => grants.reads.push(name.clone()),
                 Grant::Mailer(name) => grants.mailers.push(name.clone()),
             }
         }

@@ -155,8 +155,11 @@ pub enum PluginRef {
 pub struct GrantsConfig {
     pub counters: bool,
     pub state: bool,
-    /// Each one of `Config::targets`.
+    pub metrics: bool,
+    /// To write to; each one of `Config::targets`.
     pub tables: Vec<Box<str>>,
+    /// To read; each one of `Config::targets`.
+    pub reads: Vec<Box<str>>,
     /// Each one of `Config::mailers`.
     pub mailers: Vec<Box<str>>,
 }
@@ -330,7 +333,7 @@ fn warn_of_what_is_unused(config: &Config, streams: &Named<'_>, targets: &Named<
             .any(|trigger| list(&trigger.grants).iter().any(|granted| **granted == *name))
     };
     for (name, value) in targets {
-        if !granted(|grants| &grants.tables, name) {
+        if !granted(|grants| &grants.tables, name) && !granted(|grants| &grants.reads, name) {
             value.warn("no trigger is granted this table");
         }
     }

@@ -75,11 +75,8 @@ pub(super) const LIMITS: Schema = Schema { title: "[triggers.NAME.limits]", buil
 
 pub(super) const GRANTS: Schema = Schema {
     title: "[triggers.NAME.grants]",
-    built: &["counters", "state", "tables", "mailers"],
-    planned: &[
-        ("http", "remove it; plugins reach tables and mailers only"),
-        ("metrics", "remove it; `counters = true` gives the plugin counters that Prometheus scrapes"),
-    ],
+    built: &["counters", "state", "tables", "reads", "mailers", "metrics"],
+    planned: &[("http", "remove it; plugins reach tables and mailers only")],
 };
 
 #[cfg(test)]

@@ -223,9 +223,15 @@ fn grants(section: &Section<'_>, known: &Known<'_>, followed: Option<&table::Ide
     GrantsConfig {
         counters: flag("counters"),
         state: flag("state"),
+        metrics: flag("metrics"),
         tables: section
             .get("tables")
             .map(|value| names(&value, &known.targets, "targets", not_followed))
+            .unwrap_or_default(),
+        // Reading makes no change: the followed table may be read.
+        reads: section
+            .get("reads")
+            .map(|value| names(&value, &known.targets, "targets", |_, _| ()))
             .unwrap_or_default(),
         mailers: section
             .get("mailers")

@@ -8,6 +8,7 @@ mod events;
 mod expect;
 mod fill;
 mod play;
+mod reach;
 mod show;
 mod stage;
 mod told;
@@ -20,7 +21,7 @@ use anyhow::{Context, Result};
 use tripline_capability::mail::{Mailer, MailerConfig, Transport};
 use tripline_core::delivery::{Origin, Policy};
 use tripline_core::name::StreamArn;
-use tripline_core::port::{Grants, Mailbox, StateReader, TableTarget};
+use tripline_core::port::{Grants, Mailbox, MetricSink, StateReader, TableTarget};
 use tripline_runtime::{Engine, EngineConfig, Plugin, TriggerContext};
 
 pub(crate) use events::Events;
@@ -99,6 +100,8 @@ fn grants(setup: &Setup, stage: &Arc<Stage>) -> Result<Grants> {
         counters: wanted.counters,
         state: wanted.state.then(|| stage.clone() as Arc<dyn StateReader>),
         tables: wanted.tables.iter().map(|name| table(name)).collect(),
+        reads: wanted.reads.iter().map(|name| table(name)).collect(),
+        metrics: wanted.metrics.then(|| stage.clone() as Arc<dyn MetricSink>),
         mailers: wanted.mailers.iter().map(|name| mailer(name)).collect::<Result<_>>()?,
     })
 }

@@ -19,8 +19,9 @@ use tripline_core::sequence::SequenceNumber;
 use tripline_core::window::Window;
 use tripline_runtime::{Plugin, TriggerContext};
 
+use super::reach::{Measured, Read, Write};
 use super::stage::{Clock, Stage};
-use super::told::{Call, ChangeTold, EffectTold, End, Failed, Json, Log, Told, Write};
+use super::told::{Call, ChangeTold, EffectTold, End, Failed, Json, Log, Told};
 use super::{ATTEMPTS_MAX, Events};
 
 const SHARD: &str = "shardId-00000000000000000000-00000000";
@@ -49,7 +50,9 @@ struct Part {
     deliveries: u32,
     failures: Vec<Failed>,
     logs: Vec<Log>,
+    reads: Vec<Read>,
     writes: Vec<Write>,
+    metrics: Vec<Measured>,
     /// Of its last delivery: they hold once it is acknowledged.
     made: Vec<Mutation>,
     effects: Vec<EffectTold>,
@@ -64,7 +67,9 @@ impl Part {
             deliveries: 0,
             failures: Vec::new(),
             logs: Vec::new(),
+            reads: Vec::new(),
             writes: Vec::new(),
+            metrics: Vec::new(),
             made: Vec::new(),
             effects: Vec::new(),
             stuck: None,
@@ -170,6 +175,10 @@ impl<'a> Play<'a> {
         if let Some(first) = places.iter().min() {
             let first = &mut self.parts[*first];
             first.logs.extend(said.logs.into_iter().map(|line| Log::of(line, &call)));
+            first.reads.extend(said.reads.into_iter().map(|looked| Read::of(looked, &call)));
+            first
+                .metrics
+                .extend(said.metrics.into_iter().map(|(metric, sample)| Measured::of(&metric, sample, &call)));
             first.writes.extend(said.writes.into_iter().map(|written| Write::of(written, &call)));
         }
         for (index, place) in (0u32..).zip(&places) {
@@ -273,7 +282,9 @@ impl Part {
             deliveries: self.deliveries,
             failures: self.failures,
             logs: self.logs,
+            reads: self.reads,
             writes: self.writes,
+            metrics: self.metrics,
             effects: self.effects,
         }
     }

@@ -6,7 +6,7 @@ use std::fmt::{self, Write as _};
 
 use tripline_core::limits::cut;
 
-use super::told::{Call, ChangeTold, EffectTold, End, Failed, Log, MailTold, Operation, Summary, Told, Value, Write};
+use super::told::{Call, ChangeTold, EffectTold, End, Failed, Log, MailTold, Summary, Told, Value};
 use crate::cli::output::tame;
 
 const KEYS_BYTES_MAX: usize = 100;
@@ -34,7 +34,9 @@ impl fmt::Display for ChangeTold {
         // Under `ok`, how often it took is no failure's line to say.
         self.failures(f)?;
         self.logs(f)?;
+        self.reads.iter().try_for_each(|read| read.fmt(f))?;
         self.writes.iter().try_for_each(|write| write.fmt(f))?;
+        self.metrics.iter().try_for_each(|measured| measured.fmt(f))?;
         self.effects.iter().try_for_each(|effect| effect.fmt(f))
     }
 }
@@ -130,35 +132,6 @@ fn ranges(numbers: &[usize]) -> String {
     shown.join(", ")
 }
 
-impl fmt::Display for Write {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (verb, json) = match &self.operation {
-            Operation::Put(item) => ("put", item),
-            Operation::Delete(key) => ("delete", key),
-        };
-        writeln!(f, "  {verb}{} {} {}", self.call, tame(&self.table), tame(json.as_str()))?;
-        if let Some(condition) = &self.condition {
-            write!(f, "    if {}", tame(&condition.expression))?;
-            let names: Vec<String> = condition
-                .names
-                .iter()
-                .map(|(placeholder, name)| format!("{} = {}", tame(placeholder), tame(name)))
-                .collect();
-            if !names.is_empty() {
-                write!(f, ", {}", names.join(", "))?;
-            }
-            if let Some(values) = &condition.values {
-                write!(f, ", {}", tame(values.as_str()))?;
-            }
-            writeln!(f)?;
-        }
-        match &self.refused {
-            Some(reason) => writeln!(f, "    refused: {}", tame(reason)),
-            None => Ok(()),
-        }
-    }
-}
-
 impl fmt::Display for EffectTold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -210,7 +183,12 @@ impl fmt::Display for Summary {
             count(self.given_up, "given up", "given up"),
             count(self.waiting, "waits", "wait"),
         ];
-        let made = [count(self.mails, "mail", "mails"), count(self.writes, "table write", "table writes")];
+        let made = [
+            count(self.mails, "mail", "mails"),
+            count(self.writes, "table write", "table writes"),
+            count(self.reads, "table read", "table reads"),
+            count(self.metrics, "sample", "samples"),
+        ];
         let list = |parts: &[Option<String>]| parts.iter().flatten().cloned().collect::<Vec<_>>().join(", ");
         let changes = if self.changes == 1 { "1 change".to_owned() } else { format!("{} changes", self.changes) };
         write!(f, "{changes}: {}", list(&ends))?;

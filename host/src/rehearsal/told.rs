@@ -8,9 +8,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use tripline_core::effect::{Mail, Mutation};
-use tripline_core::port::{WriteCondition, WriteOperation};
 
-use super::stage::{Line, Written};
+use super::reach::{Measured, Read, Write};
+use super::stage::Line;
 
 /// In the file's order.
 #[derive(Debug)]
@@ -35,7 +35,11 @@ pub(super) struct ChangeTold {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) logs: Vec<Log>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) reads: Vec<Read>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) writes: Vec<Write>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) metrics: Vec<Measured>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) effects: Vec<EffectTold>,
 }
@@ -98,36 +102,6 @@ pub(super) struct Log {
     pub(super) call: Call,
 }
 
-/// A write into a table: made at once, whatever becomes of the change.
-#[derive(Debug, serde::Serialize)]
-pub(super) struct Write {
-    pub(super) table: Box<str>,
-    #[serde(flatten)]
-    pub(super) operation: Operation,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) condition: Option<Condition>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) refused: Option<String>,
-    #[serde(flatten)]
-    pub(super) call: Call,
-}
-
-#[derive(Debug, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Operation {
-    Put(Json),
-    Delete(Json),
-}
-
-#[derive(Debug, serde::Serialize)]
-pub(super) struct Condition {
-    pub(super) expression: String,
-    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_map")]
-    pub(super) names: Vec<(String, String)>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) values: Option<Json>,
-}
-
 /// What commits with the change.
 #[derive(Debug, serde::Serialize)]
 #[serde(tag = "effect", rename_all = "kebab-case")]
@@ -183,11 +157,15 @@ fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
+fn is_none(number: &usize) -> bool {
+    *number == 0
+}
+
 fn is_one(number: &u32) -> bool {
     *number == 1
 }
 
-fn as_map<S: Serializer>(pairs: &[(impl Serialize, impl Serialize)], serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn as_map<S: Serializer>(pairs: &[(impl Serialize, impl Serialize)], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(pairs.iter().map(|(name, value)| (name, value)))
 }
 
@@ -232,21 +210,6 @@ fn compact(json: &str) -> String {
 impl Log {
     pub(super) fn of(line: Line, call: &Call) -> Self {
         Self { level: line.level.as_str(), context: line.context, message: line.message, call: call.clone() }
-    }
-}
-
-impl Write {
-    pub(super) fn of(written: Written, call: &Call) -> Self {
-        let Written { target, write, refused } = written;
-        let condition = |WriteCondition { expression, names, values }| {
-            let values = values.as_deref().map(Json::of);
-            Condition { expression, names, values }
-        };
-        let operation = match write.operation {
-            WriteOperation::Put(item) => Operation::Put(Json::of(&item)),
-            WriteOperation::Delete(key) => Operation::Delete(Json::of(&key)),
-        };
-        Self { table: target, operation, condition: write.condition.map(condition), refused, call: call.clone() }
     }
 }
 
@@ -303,6 +266,10 @@ pub(super) struct Summary {
     pub(super) waiting: usize,
     pub(super) mails: usize,
     pub(super) writes: usize,
+    #[serde(skip_serializing_if = "is_none")]
+    pub(super) reads: usize,
+    #[serde(skip_serializing_if = "is_none")]
+    pub(super) metrics: usize,
 }
 
 impl Told {
@@ -329,7 +296,9 @@ impl Told {
                 .iter()
                 .filter(|effect| matches!(effect, EffectTold::Mail(mail) if !mail.again))
                 .count();
-            summary.writes += change.writes.len();
+            summary.writes += change.writes.iter().filter(|write| write.writes()).count();
+            summary.reads += change.reads.len();
+            summary.metrics += change.metrics.len();
         }
         summary
     }

@@ -1,15 +1,13 @@
 //! DynamoDB Streams over the AWS SDK: what fills `tripline_core::port::StreamSource`.
 //!
 //! The SDK signs, resolves endpoints and credentials, and keeps connections; it builds no items: a GetRecords body is taken
-//! at the connector (`http`) and sliced by core. The SDK never repeats a call: back-off is the reader's business. Calls keep to the
+//! at the connector (`tripline_wire`) and sliced by core. The SDK never repeats a call: back-off is the reader's business. Calls keep to the
 //! account's limits (`limits`), and the answers say what the stream's clock shows (`clock`).
 //! Knows nothing of shard lineage, checkpoints or triggers.
 
-mod body;
 mod clock;
 mod error;
 mod find;
-mod http;
 mod limits;
 mod source;
 mod survey;

@@ -20,10 +20,10 @@ use tripline_core::port::{BoxFuture, FindError, Position, ReadError, StreamInfo,
 use tripline_core::shard_graph::ShardDescription;
 use tripline_core::slice::{Page, slice_page};
 use tripline_core::time::Timestamp;
+use tripline_wire::{Client, Slot};
 
 use crate::clock::{Clock, StreamClock};
 use crate::error::Call;
-use crate::http::{Client, Slot};
 use crate::limits::Limits;
 
 /// DescribeStream's and ListStreams' own maximum.
@@ -91,7 +91,8 @@ impl Source {
             .build();
         let streams_endpoint = config.streams_endpoint.or_else(|| config.endpoint.clone());
         let clock = StreamClock::new(clock);
-        let client = Client::new(sdk_config.http_client(), clock.clone());
+        let heard = clock.clone();
+        let client = Client::new(sdk_config.http_client(), Arc::new(move |date| heard.heard(date)));
         let mut streams = aws_sdk_dynamodbstreams::config::Builder::from(&shared).http_client(client);
         if let Some(endpoint) = &streams_endpoint {
             streams = streams.endpoint_url(endpoint);

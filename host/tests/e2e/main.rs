@@ -12,6 +12,7 @@ mod emulators;
 mod faults;
 mod filters;
 mod harness;
+mod imports;
 mod kill;
 mod letters;
 mod mail;

@@ -105,6 +105,12 @@ fn check_families(host: &Host) {
     let mut documented = documented();
     // Only while a shard makes no progress, of which there may be thousands.
     documented.remove("tripline_shard_stalled_seconds");
+    // Only of plugins that read and transact: see imports.rs.
+    documented.retain(|name, _| {
+        !["tripline_table_transaction", "tripline_table_read", "tripline_table_keys_read"]
+            .iter()
+            .any(|of| name.starts_with(of))
+    });
     assert_eq!(hosts, documented, "left: what the host says; right: docs/metrics.md");
     let plugins: BTreeSet<_> = plugins.keys().map(String::as_str).collect();
     assert_eq!(plugins, BTreeSet::from(["tripline_tally_orders", "tripline_tally_revenue"]));

@@ -11,9 +11,10 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
 /// What each package of the workspace may import of the others; `*`: all. A package that is not here may not exist.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("tripline-core", &[]),
-    ("tripline-stream", &["tripline-core"]),
+    ("tripline-wire", &[]),
+    ("tripline-stream", &["tripline-core", "tripline-wire"]),
     ("tripline-runtime", &["tripline-core"]),
-    ("tripline-capability", &["tripline-core"]),
+    ("tripline-capability", &["tripline-core", "tripline-wire"]),
     ("tripline-store", &["tripline-core"]),
     ("tripline-admin", &["tripline-core"]),
     ("tripline-local", &["tripline-core", "tripline-world"]),

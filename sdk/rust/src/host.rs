@@ -4,14 +4,14 @@
 
 #[cfg(target_arch = "wasm32")]
 pub(crate) use crate::bindings::{
-    tripline::trigger::{counters, mailer, state, tables},
+    tripline::trigger::{counters, mailer, metrics, state, tables},
     wasi::{config::store, logging::logging},
 };
 
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use crate::testing::host::{counters, logging, mailer, state, store, tables};
+pub(crate) use crate::testing::host::{counters, logging, mailer, metrics, state, store, tables};
 
 pub(crate) use crate::bindings::tripline::trigger::{
-    counters::CounterError, mailer as mailer_types, state as state_types, tables as tables_types,
+    counters::CounterError, mailer as mailer_types, metrics::MetricError, state as state_types, tables as tables_types,
 };
 pub(crate) use crate::bindings::wasi::config::store as store_types;

@@ -28,7 +28,7 @@
 //!
 //! - [`Change`] holds what happened and reads images into the author's own types: see [`item`].
 //! - [`Failure`] says whether a change is to be delivered again or given up.
-//! - [`counters`], [`state`], [`tables`] and [`mailer`] reach what the operator grants; [`settings`] and [`log`] need no grant.
+//! - [`counters`], [`state`], [`tables`], [`mailer`] and [`metrics`] reach what the operator grants; [`settings`] and [`log`] need no grant.
 //!
 //! Invariant: nothing is ambient. Whatever changes state in the host takes the change that it belongs to.
 
@@ -42,6 +42,7 @@ mod host;
 pub mod item;
 pub mod log;
 pub mod mailer;
+pub mod metrics;
 pub mod path;
 mod run;
 pub mod settings;

@@ -145,5 +145,5 @@ fn writes_keep_their_order_and_each_has_its_result() {
     assert_eq!(results[3], Ok(()));
     let seen: Vec<_> = host.writes().into_iter().map(|(_, write)| write).collect();
     assert_eq!(seen, [writes[0].clone(), writes[1].clone(), writes[3].clone()]);
-    assert_eq!(seen[0].get_condition(), Some(&once));
+    assert_eq!(seen[0].get_condition(), Some(once));
 }

@@ -10,7 +10,9 @@ use tripline_admin::{Definition, Health, Kind, Telemetry};
 use tripline_core::gap::{Cause, Gap};
 use tripline_core::letter::{DropCause, Kept};
 use tripline_core::name::{PluginVersion, ShardId, StreamArn, StreamName, TriggerName};
-use tripline_core::signal::{HandlerResult, LogLevel, MailResult, PollResult, Signal, Signals as _, WriteResult};
+use tripline_core::signal::{
+    HandlerResult, LogLevel, MailResult, PollResult, Signal, Signals as _, TableReadResult, TransactResult, WriteResult,
+};
 use tripline_core::time::Timestamp;
 
 struct Names {
@@ -286,11 +288,14 @@ fn plugins() {
         &[
             Signal::GuestLog { trigger, version, level: LogLevel::Warn, context: "", message: "m" },
             Signal::GuestLogsDropped { trigger, lines: 9 },
+            Signal::PluginMetricDropped { trigger, metric: "seen", series_max: 1000, first: true },
+            Signal::PluginMetricDropped { trigger, metric: "seen", series_max: 1000, first: false },
             Signal::PluginRefused { plugin, reason: "no such import" },
         ],
         &[
             r#"tripline_guest_log_lines_total{level="warn",trigger="mail"} 1"#,
             r#"tripline_guest_log_lines_dropped_total{trigger="mail"} 9"#,
+            r#"tripline_metrics_dropped_total{trigger="mail"} 2"#,
             r#"tripline_plugin_reloads_total{plugin="mailer.wasm",result="refused"} 1"#,
         ],
     );
@@ -318,6 +323,8 @@ fn effects() {
     check(
         &[
             Signal::TableWritten { target, result: WriteResult::ConditionFailed, took: TOOK },
+            Signal::TableTransacted { target, result: TransactResult::Cancelled, took: TOOK },
+            Signal::TableRead { target, result: TableReadResult::Ok, keys: 250, took: TOOK },
             Signal::MailAccepted { mailer: "office", mails: 2 },
             settled(MailResult::Later),
             settled(MailResult::Sent),
@@ -331,6 +338,11 @@ fn effects() {
         &[
             r#"tripline_table_writes_total{result="condition_failed",target="orders-us"} 1"#,
             r#"tripline_table_write_duration_seconds_count{target="orders-us"} 1"#,
+            r#"tripline_table_transactions_total{result="cancelled",target="orders-us"} 1"#,
+            r#"tripline_table_transaction_duration_seconds_count{target="orders-us"} 1"#,
+            r#"tripline_table_reads_total{result="ok",target="orders-us"} 1"#,
+            r#"tripline_table_keys_read_total{target="orders-us"} 250"#,
+            r#"tripline_table_read_duration_seconds_count{target="orders-us"} 1"#,
             r#"tripline_mails_total{mailer="office",result="accepted"} 2"#,
             r#"tripline_mails_total{mailer="office",result="later"} 1"#,
             r#"tripline_mails_total{mailer="office",result="sent"} 1"#,
@@ -397,6 +409,7 @@ fn names_follow_the_conventions() {
         let foreign = ["_ms", "_millis", "_milliseconds", "_us", "_minutes", "_kb", "_kib", "_mb", "_mib", "_count", "_sum", "_bucket"];
         assert!(!unit(&foreign), "{name}: base units, and no name of the format's own");
         assert!(!name.starts_with("tripline_tally_"), "{name}: that is where plugins' counters live");
+        assert!(!name.starts_with("tripline_custom_"), "{name}: that is where plugins' metrics live");
         assert!(!definition.labels.iter().any(|label| label == "le" || label == "job" || label == "instance"), "{name}");
     }
 }

@@ -1,25 +1,26 @@
-//! Request bodies of PutItem and DeleteItem, around JSON that a guest wrote.
+//! Bodies of the requests that write, around JSON that a guest wrote.
 //!
 //! Invariant: every piece of the guest's is one whole JSON object, so that nothing of it can end up beside it, such as
 //! another TableName; and the item's bytes are sent as they came. What DynamoDB thinks of the values is DynamoDB's to say.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 
 use bytes::Bytes;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
-use tripline_core::decimal::Decimal;
-use tripline_core::port::{TableWrite, WriteCondition, WriteOperation};
+use tripline_core::port::{Placeholders, TableSpot, TableWrite, Transact, TransactAction, Transaction, WriteOperation};
+
+use super::key::{ItemKey, item_key, object};
 
 /// DynamoDB takes no larger request.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Of all items of a transaction together.
+const TRANSACTION_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Put,
+    Update,
     Delete,
 }
 
@@ -29,16 +30,7 @@ pub(super) struct Prepared {
     pub(super) body: Bytes,
 }
 
-/// Values of the key's attributes in the schema's order: equal for equal items, however they are spelled.
-pub(super) type ItemKey = Vec<(KeyType, String)>;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
-pub(super) enum KeyType {
-    S,
-    N,
-    B,
-}
-
+/// A write of its own, or one of a transaction: both have these members.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Request<'a> {
@@ -48,6 +40,8 @@ struct Request<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    update_expression: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     condition_expression: Option<&'a str>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     expression_attribute_names: BTreeMap<&'a str, &'a str>,
@@ -55,25 +49,24 @@ struct Request<'a> {
     expression_attribute_values: Option<&'a RawValue>,
 }
 
+#[derive(Serialize)]
+enum TransactItem<'a> {
+    Put(Request<'a>),
+    Update(Request<'a>),
+    Delete(Request<'a>),
+    ConditionCheck(Request<'a>),
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct TransactRequest<'a> {
+    client_request_token: &'a str,
+    transact_items: Vec<TransactItem<'a>>,
+}
+
 /// `Err` says what is wrong with the guest's write.
-pub(super) fn prepare(table: &str, keys: &[Box<str>], write: &TableWrite) -> Result<(ItemKey, Prepared), String> {
-    let (action, text) = match &write.operation {
-        WriteOperation::Put(item) => (Action::Put, item),
-        WriteOperation::Delete(key) => (Action::Delete, key),
-    };
-    let what = if action == Action::Put { "the item" } else { "the key" };
-    let raw = object(what, text)?;
-    let key = item_key(keys, raw).map_err(|reason| format!("{what}: {reason}"))?;
-    let condition = write.condition.as_ref();
-    let values = condition.and_then(|condition| condition.values.as_deref());
-    let request = Request {
-        table_name: table,
-        item: (action == Action::Put).then_some(raw),
-        key: (action == Action::Delete).then_some(raw),
-        condition_expression: condition.map(|condition| &*condition.expression),
-        expression_attribute_names: condition.map(names).transpose()?.unwrap_or_default(),
-        expression_attribute_values: values.map(|values| object("the condition's values", values)).transpose()?,
-    };
+pub(super) fn prepare(spot: &TableSpot, write: &TableWrite) -> Result<(ItemKey, Prepared), String> {
+    let (action, key, request) = request(spot, write)?;
     let body = serde_json::to_vec(&request).map_err(|error| error.to_string())?;
     if body.len() > BODY_BYTES_MAX {
         return Err(format!("the request has {} bytes; DynamoDB takes {BODY_BYTES_MAX}, and items up to 400 KB", body.len()));
@@ -81,108 +74,127 @@ pub(super) fn prepare(table: &str, keys: &[Box<str>], write: &TableWrite) -> Res
     Ok((key, Prepared { action, body: body.into() }))
 }
 
+/// `Err` says what is wrong with the guest's transaction, and with which of its writes.
+pub(super) fn prepare_transaction(transaction: &Transaction) -> Result<Bytes, String> {
+    let items = transaction.writes.iter().enumerate();
+    let items = items.map(|(index, write)| transact_item(write).map_err(|reason| format!("write {index}: {reason}")));
+    let request = TransactRequest { client_request_token: &transaction.token, transact_items: items.collect::<Result<_, _>>()? };
+    let body = serde_json::to_vec(&request).map_err(|error| error.to_string())?;
+    // Rightly counted, items are smaller than their JSON, but not by more than half.
+    if body.len() > 2 * TRANSACTION_BYTES_MAX {
+        return Err(format!("the transaction has {} bytes; DynamoDB takes {TRANSACTION_BYTES_MAX} in all its items", body.len()));
+    }
+    Ok(body.into())
+}
+
 /// What a write must be for any table, whatever its key: `Err` says what is wrong with it.
 pub fn check(write: &TableWrite) -> Result<(), String> {
-    prepare("", &[], write).map(drop)
+    request(&anywhere(), write).map(drop)
 }
 
-fn object<'a>(what: &str, text: &'a str) -> Result<&'a RawValue, String> {
-    let raw: &RawValue = serde_json::from_str(text).map_err(|error| format!("{what} is not JSON: {error}"))?;
-    if raw.get().starts_with('{') { Ok(raw) } else { Err(format!("{what} is not a JSON object such as {{\"pk\":{{\"S\":\"a\"}}}}")) }
+/// As `check`, for one write of a transaction.
+pub fn check_transact(action: &TransactAction) -> Result<(), String> {
+    match action {
+        TransactAction::Write(write) => check(write),
+        TransactAction::Check { key, placeholders, .. } => check_request(&anywhere(), key, placeholders).map(drop),
+    }
 }
 
-fn names(condition: &WriteCondition) -> Result<BTreeMap<&str, &str>, String> {
+fn anywhere() -> TableSpot {
+    TableSpot { home: Box::default(), table: Box::default(), keys: Box::default() }
+}
+
+fn request<'a>(spot: &'a TableSpot, write: &'a TableWrite) -> Result<(Action, ItemKey, Request<'a>), String> {
+    let (action, what, text, update) = match &write.operation {
+        WriteOperation::Put(item) => (Action::Put, "the item", item, None),
+        WriteOperation::Update { key, expression } => (Action::Update, "the key", key, Some(&**expression)),
+        WriteOperation::Delete(key) => (Action::Delete, "the key", key, None),
+    };
+    let raw = object(what, text)?;
+    let key = item_key(&spot.keys, raw).map_err(|reason| format!("{what}: {reason}"))?;
+    let is_put = action == Action::Put;
+    let request = Request {
+        table_name: &spot.table,
+        item: is_put.then_some(raw),
+        key: (!is_put).then_some(raw),
+        update_expression: update,
+        condition_expression: write.condition.as_deref(),
+        expression_attribute_names: names(&write.placeholders)?,
+        expression_attribute_values: values(&write.placeholders)?,
+    };
+    Ok((action, key, request))
+}
+
+fn transact_item(write: &Transact) -> Result<TransactItem<'_>, String> {
+    match &write.action {
+        TransactAction::Write(action) => {
+            let (action, _, request) = request(&write.spot, action)?;
+            Ok(match action {
+                Action::Put => TransactItem::Put(request),
+                Action::Update => TransactItem::Update(request),
+                Action::Delete => TransactItem::Delete(request),
+            })
+        }
+        TransactAction::Check { key, condition, placeholders } => {
+            let request = Request { condition_expression: Some(condition), ..check_request(&write.spot, key, placeholders)? };
+            Ok(TransactItem::ConditionCheck(request))
+        }
+    }
+}
+
+/// Without its condition.
+fn check_request<'a>(spot: &'a TableSpot, key: &'a str, placeholders: &'a Placeholders) -> Result<Request<'a>, String> {
+    let raw = object("the key", key)?;
+    item_key(&spot.keys, raw).map_err(|reason| format!("the key: {reason}"))?;
+    Ok(Request {
+        table_name: &spot.table,
+        item: None,
+        key: Some(raw),
+        update_expression: None,
+        condition_expression: None,
+        expression_attribute_names: names(placeholders)?,
+        expression_attribute_values: values(placeholders)?,
+    })
+}
+
+fn names(placeholders: &Placeholders) -> Result<BTreeMap<&str, &str>, String> {
     let mut names = BTreeMap::new();
-    for (placeholder, name) in &condition.names {
+    for (placeholder, name) in &placeholders.names {
         if names.insert(&**placeholder, &**name).is_some() {
-            return Err(format!("the condition names `{placeholder}` twice"));
+            return Err(format!("the placeholder `{placeholder}` is named twice"));
         }
     }
     Ok(names)
 }
 
-fn item_key(keys: &[Box<str>], item: &RawValue) -> Result<ItemKey, String> {
-    let mut json = serde_json::Deserializer::from_str(item.get());
-    let found = KeyAttributes(keys).deserialize(&mut json).map_err(|error| error.to_string())?;
-    let values = keys.iter().zip(found).map(|(name, raw)| {
-        let raw = raw.ok_or_else(|| format!("the table's key attribute `{name}` is missing"))?;
-        key_value(raw).ok_or_else(|| {
-            format!("the key attribute `{name}` must be a string, number or binary: {{\"S\":\"…\"}}, {{\"N\":\"…\"}} or {{\"B\":\"…\"}}")
-        })
-    });
-    values.collect()
-}
-
-/// The one member of `{"S":"…"}`. Numbers by value: `1` and `1.0` are one item.
-fn key_value(raw: &RawValue) -> Option<(KeyType, String)> {
-    let mut json = serde_json::Deserializer::from_str(raw.get());
-    let (kind, text) = json.deserialize_map(OneMember).ok()?;
-    let canonical = match kind {
-        KeyType::N => Decimal::parse(&text).map_or(text, |number| number.to_string()),
-        KeyType::S | KeyType::B => text,
-    };
-    Some((kind, canonical))
-}
-
-struct OneMember;
-
-impl<'de> Visitor<'de> for OneMember {
-    type Value = (KeyType, String);
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object with one member")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let first = map.next_entry()?.ok_or_else(|| A::Error::custom("no member"))?;
-        match map.next_key::<Cow<'_, str>>()? {
-            None => Ok(first),
-            Some(_) => Err(A::Error::custom("a second member")),
-        }
-    }
-}
-
-/// Finds the key's attributes, each at most once; passes over the rest without reading it.
-struct KeyAttributes<'k>(&'k [Box<str>]);
-
-impl<'de> DeserializeSeed<'de> for KeyAttributes<'_> {
-    type Value = Vec<Option<&'de RawValue>>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for KeyAttributes<'_> {
-    type Value = Vec<Option<&'de RawValue>>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of attributes")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut found = vec![None; self.0.len()];
-        while let Some((name, value)) = map.next_entry::<Cow<'de, str>, &RawValue>()? {
-            let Some(place) = self.0.iter().position(|key| **key == *name) else { continue };
-            // Two spellings of a key would let DynamoDB take one and the order of writes the other.
-            if found[place].replace(value).is_some() {
-                return Err(A::Error::custom(format_args!("the key attribute `{name}` appears twice")));
-            }
-        }
-        Ok(found)
-    }
+fn values(placeholders: &Placeholders) -> Result<Option<&RawValue>, String> {
+    placeholders
+        .values
+        .as_deref()
+        .map(|values| object("the values of the placeholders", values))
+        .transpose()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
+    fn spot() -> TableSpot {
+        TableSpot { home: "here".into(), table: "orders".into(), keys: Box::new(["pk".into(), "sk".into()]) }
+    }
+
+    fn plain(operation: WriteOperation) -> TableWrite {
+        TableWrite { operation, condition: None, placeholders: Placeholders::default() }
+    }
+
     fn put(item: &str) -> TableWrite {
-        TableWrite { operation: WriteOperation::Put(item.to_owned()), condition: None }
+        plain(WriteOperation::Put(item.to_owned()))
     }
 
     fn prepared(write: &TableWrite) -> Result<(ItemKey, Prepared), String> {
-        prepare("orders", &["pk".into(), "sk".into()], write)
+        prepare(&spot(), write)
     }
 
     #[track_caller]
@@ -203,19 +215,41 @@ mod tests {
             &put("  { \"sk\":{\"N\":\"1\"},  \"pk\" : {\"S\":\"\\u00e9é\"},\"m\":{\"M\":{}} }\n"),
             "{\"TableName\":\"orders\",\"Item\":{ \"sk\":{\"N\":\"1\"},  \"pk\" : {\"S\":\"\\u00e9é\"},\"m\":{\"M\":{}} }}",
         );
-        let condition = WriteCondition {
-            expression: "#v < :v \"".to_owned(),
-            names: vec![("#v".to_owned(), "version\"".to_owned())],
-            values: Some(r#"{":v":{"N":"1"}}"#.to_owned()),
-        };
-        let operation = WriteOperation::Delete(r#"{"pk":{"S":"a"},"sk":{"B":"AA=="}}"#.to_owned());
+        let placeholders =
+            Placeholders { names: vec![("#v".to_owned(), "version\"".to_owned())], values: Some(r#"{":v":{"N":"1"}}"#.to_owned()) };
+        let key = r#"{"pk":{"S":"a"},"sk":{"B":"AA=="}}"#.to_owned();
+        let delete = TableWrite { operation: WriteOperation::Delete(key.clone()), condition: Some("#v < :v \"".to_owned()), placeholders };
         check(
-            &TableWrite { operation, condition: Some(condition) },
+            &delete,
             concat!(
                 r##"{"TableName":"orders","Key":{"pk":{"S":"a"},"sk":{"B":"AA=="}},"ConditionExpression":"#v < :v \"","##,
                 r##""ExpressionAttributeNames":{"#v":"version\""},"ExpressionAttributeValues":{":v":{"N":"1"}}}"##
             ),
         );
+    }
+
+    #[test]
+    fn an_update_and_its_condition_share_their_placeholders() {
+        let key = r#"{"pk":{"S":"a"},"sk":{"N":"1"}}"#.to_owned();
+        let placeholders =
+            Placeholders { names: vec![("#n".to_owned(), "n".to_owned())], values: Some(r#"{":one":{"N":"1"}}"#.to_owned()) };
+        let operation = WriteOperation::Update { key: key.clone(), expression: "ADD #n :one".to_owned() };
+        let update = TableWrite { operation, condition: Some("#n < :one".to_owned()), placeholders: placeholders.clone() };
+        let members = concat!(
+            r##"{"TableName":"orders","Key":{"pk":{"S":"a"},"sk":{"N":"1"}},"UpdateExpression":"ADD #n :one","ConditionExpression":"#n < :one","##,
+            r##""ExpressionAttributeNames":{"#n":"n"},"ExpressionAttributeValues":{":one":{"N":"1"}}}"##
+        );
+        check(&update, members);
+        let of = |action| Transact { spot: Arc::new(spot()), action };
+        let held = TransactAction::Check { key, condition: "#n < :one".to_owned(), placeholders };
+        let writes = vec![of(TransactAction::Write(update)), of(held)];
+        let body = prepare_transaction(&Transaction { token: "t".to_owned(), writes }).unwrap();
+        let check = members.replace(r#""UpdateExpression":"ADD #n :one","#, "");
+        let expected = format!(r#"{{"ClientRequestToken":"t","TransactItems":[{{"Update":{members}}},{{"ConditionCheck":{check}}}]}}"#);
+        assert_eq!(std::str::from_utf8(&body).unwrap(), expected);
+        let bad = vec![of(TransactAction::Write(put(r#"{"pk":{"S":"a"},"sk":{"N":"1"}}"#))), of(TransactAction::Write(put("[]")))];
+        let reason = prepare_transaction(&Transaction { token: "t".to_owned(), writes: bad }).unwrap_err();
+        assert!(reason.starts_with("write 1: the item is not a JSON object"), "{reason}");
     }
 
     #[test]
@@ -243,13 +277,14 @@ mod tests {
             check_refused(&put(item), expected);
         }
         let condition = |values: &str, names: Vec<(String, String)>| TableWrite {
-            condition: Some(WriteCondition { expression: "x".to_owned(), names, values: Some(values.to_owned()) }),
+            condition: Some("x".to_owned()),
+            placeholders: Placeholders { names, values: Some(values.to_owned()) },
             ..put(&format!("{{{key}}}"))
         };
-        check_refused(&condition("{},\"TableName\":\"secrets\"", vec![]), "the condition's values is not JSON");
-        check_refused(&condition("[]", vec![]), "the condition's values is not a JSON object");
+        check_refused(&condition("{},\"TableName\":\"secrets\"", vec![]), "the values of the placeholders is not JSON");
+        check_refused(&condition("[]", vec![]), "the values of the placeholders is not a JSON object");
         let twice = vec![("#a".to_owned(), "a".to_owned()), ("#a".to_owned(), "b".to_owned())];
-        check_refused(&condition("{}", twice), "names `#a` twice");
+        check_refused(&condition("{}", twice), "`#a` is named twice");
         check_refused(&put(&format!("{{{key},\"a\":{{\"S\":\"{}\"}}}}", "x".repeat(BODY_BYTES_MAX))), "DynamoDB takes");
     }
 
@@ -260,6 +295,7 @@ mod tests {
         assert_eq!(a, key(r#"{ "sk" : {"N":"1E+1"}, "x":{"S":"y"}, "pk":{"S":"\u00e9"}}"#));
         assert_eq!(a, key(r#"{"\u0070k":{"S":"é"},"sk":{"N":"10.0"}}"#));
         assert_ne!(a, key(r#"{"pk":{"S":"é"},"sk":{"S":"10"}}"#));
+        assert_eq!(key(r#"{"pk":{"B":"AA=="},"sk":{"N":"1"}}"#), key(r#"{"pk":{"B":"AA\u003d="},"sk":{"N":"1"}}"#));
         assert_ne!(a, key(r#"{"pk":{"S":"e"},"sk":{"N":"10"}}"#));
     }
 }

@@ -6,7 +6,7 @@ use aws_config::SdkConfig;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use tripline_core::port::WriteError;
+use tripline_core::port::{TableReadError, WriteError};
 
 /// Why a target cannot be used. The message holds the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +54,7 @@ impl Place {
                 "target `{name}`: `{table}` is no name of a table: correct `table` in [targets.{name}] ({text})"
             )),
             Some(code) if is_permission(code) => TargetError::Refused(format!(
-                "target `{name}`: may not describe table `{table}`{whereabouts}: allow dynamodb:DescribeTable, PutItem and DeleteItem on it ({text})"
+                "target `{name}`: may not describe table `{table}`{whereabouts}: allow dynamodb:DescribeTable on it, and what plugins are to do: PutItem, UpdateItem, DeleteItem, ConditionCheckItem; GetItem, BatchGetItem ({text})"
             )),
             Some(code) if is_credentials(code) => TargetError::Refused(format!(
                 "target `{name}`: the credentials are not accepted{whereabouts}: renew them, or set `profile` or `role_arn` in [targets.{name}] ({text})"
@@ -86,13 +86,44 @@ where
         Some("ValidationException" | "ItemCollectionSizeLimitExceededException" | "SerializationException") => WriteError::Invalid(text),
         Some("ResourceNotFoundException") => WriteError::Unavailable(format!("there is no table `{table}` now: create it again ({text})")),
         Some(code) if is_permission(code) => WriteError::Unavailable(format!(
-            "the host may not write to table `{table}`: allow dynamodb:PutItem and dynamodb:DeleteItem ({text})"
+            "the host may not write to table `{table}`: allow dynamodb:PutItem, UpdateItem, DeleteItem and, for transactions, ConditionCheckItem ({text})"
         )),
         Some(code) if is_credentials(code) => {
             WriteError::Unavailable(format!("the host's credentials are not accepted: renew them ({text})"))
         }
         _ => WriteError::Unavailable(text),
     }
+}
+
+/// Why a read brought nothing.
+pub(super) enum Read {
+    /// The same may pass in a moment.
+    Throttled(String),
+    Ended(TableReadError),
+}
+
+pub(super) fn of_read<E>(table: &str, error: &SdkError<E, HttpResponse>) -> Read
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let text = shown(error);
+    let ended = match code(error) {
+        Some("ProvisionedThroughputExceededException" | "ThrottlingException" | "RequestLimitExceeded" | "Throttling") => {
+            return Read::Throttled(text);
+        }
+        Some("ValidationException" | "SerializationException") => TableReadError::Invalid(text),
+        Some("ResourceNotFoundException") => {
+            TableReadError::Unavailable(format!("there is no table `{table}` now: create it again ({text})"))
+        }
+        Some(code) if is_permission(code) => TableReadError::Unavailable(format!(
+            "the host may not read table `{table}`: allow dynamodb:GetItem and dynamodb:BatchGetItem ({text})"
+        )),
+        Some(code) if is_credentials(code) => {
+            TableReadError::Unavailable(format!("the host's credentials are not accepted: renew them ({text})"))
+        }
+        _ => TableReadError::Unavailable(text),
+    };
+    Read::Ended(ended)
 }
 
 fn code<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<&str> {

@@ -1,14 +1,18 @@
-//! Writes of plugins into DynamoDB tables.
+//! What plugins write into DynamoDB tables, and read from them.
 //!
 //! Invariant: writes of one item happen one after the other, in the order given, and an item's JSON reaches DynamoDB as the
 //! guest wrote it: checked, never built anew. The table is the operator's, whatever the guest's JSON holds.
-//! Retries are not made here: the trigger's policy decides, and a hidden second try would answer a conditional write that
-//! had passed with "the condition did not hold".
+//! A write is never repeated here: the trigger's policy decides, and a hidden second try would answer a conditional write that
+//! had passed with "the condition did not hold". Reads that are throttled are, for a few seconds.
 
 mod body;
 mod failure;
+mod key;
+mod read;
 mod target;
+mod transact;
 
-pub use body::check;
+pub use body::{check, check_transact};
 pub use failure::TargetError;
-pub use target::Target;
+pub use key::is_at;
+pub use target::{Named, Target};

@@ -20,8 +20,8 @@ impl Asked {
     }
 }
 
-/// Status and body by operation (`PutItem`); a status of 0 hangs up without an answer.
-pub(crate) type Answer = Box<dyn Fn(&str) -> (u16, String) + Send + Sync>;
+/// Status and body by operation (`PutItem`) and what it was asked; a status of 0 hangs up without an answer.
+pub(crate) type Answer = Box<dyn Fn(&str, &str) -> (u16, String) + Send + Sync>;
 
 pub(crate) struct Endpoint {
     listener: TcpListener,
@@ -31,6 +31,10 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     pub(crate) async fn bind(answer: impl Fn(&str) -> (u16, String) + Send + Sync + 'static) -> Self {
+        Self::bind_to(move |operation, _| answer(operation)).await
+    }
+
+    pub(crate) async fn bind_to(answer: impl Fn(&str, &str) -> (u16, String) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         Self { listener, answer: Box::new(answer), asked: Mutex::default() }
     }
@@ -73,8 +77,8 @@ impl Endpoint {
         stream.read_exact(&mut body).await.unwrap();
         asked.body = String::from_utf8(body).unwrap();
         let operation = asked.header("x-amz-target").rsplit('.').next().unwrap().to_owned();
+        let (status, answer) = (self.answer)(&operation, &asked.body);
         self.asked.lock().unwrap().push(asked);
-        let (status, answer) = (self.answer)(&operation);
         if status > 0 {
             let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", answer.len());
             stream.write_all((head + &answer).as_bytes()).await.unwrap();

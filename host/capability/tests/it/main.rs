@@ -12,5 +12,7 @@ mod real_server;
 mod sending;
 mod sigv4;
 mod smtp_server;
+mod table_reads;
 mod tables;
 mod tables_failing;
+mod transactions;

@@ -13,8 +13,8 @@ use dynoxide::Database;
 use dynoxide::server::serve_with_shutdown;
 use futures_util::future::pending;
 use tokio::net::TcpListener;
-use tripline_capability::tables::{Target, TargetError};
-use tripline_core::port::{TableTarget, TableWrite, WriteCondition, WriteError, WriteOperation};
+use tripline_capability::tables::{Named, Target, TargetError};
+use tripline_core::port::{Placeholders, TableTarget, TableWrite, WriteError, WriteOperation};
 use tripline_core::signal::{Signal, Signals};
 
 pub(crate) const SECRET: &str = "secret";
@@ -31,7 +31,7 @@ pub(crate) fn config(endpoint: &str) -> SdkConfig {
 
 /// Counts the results of writes.
 #[derive(Debug, Default)]
-pub(crate) struct Heard(Mutex<BTreeMap<&'static str, usize>>);
+pub(crate) struct Heard(Mutex<BTreeMap<String, usize>>);
 
 impl Heard {
     pub(crate) fn shown(&self) -> String {
@@ -47,24 +47,41 @@ impl Heard {
 
 impl Signals for Heard {
     fn emit(&self, signal: Signal<'_>) {
-        if let Signal::TableWritten { target, result, .. } = signal {
-            assert_eq!(target, "copy");
-            *self.0.lock().unwrap().entry(result.as_str()).or_default() += 1;
-        }
+        let (target, result, count) = match signal {
+            Signal::TableWritten { target, result, .. } => (target, result.as_str().to_owned(), 1),
+            Signal::TableTransacted { target, result, .. } => (target, format!("transaction {}", result.as_str()), 1),
+            Signal::TableRead { target, result, keys, .. } => (target, format!("keys {}", result.as_str()), keys),
+            _ => return,
+        };
+        assert_eq!(target, "copy");
+        *self.0.lock().unwrap().entry(result).or_default() += count;
     }
 }
 
+/// The table `table`, as `[targets.copy]`.
+pub(crate) fn copy(table: &str) -> Named<'_> {
+    Named { name: "copy", table, access: "" }
+}
+
+pub(crate) fn update(key: &str, expression: &str) -> TableWrite {
+    plain(WriteOperation::Update { key: key.to_owned(), expression: expression.to_owned() })
+}
+
+fn plain(operation: WriteOperation) -> TableWrite {
+    TableWrite { operation, condition: None, placeholders: Placeholders::default() }
+}
+
 pub(crate) fn put(item: impl Into<String>) -> TableWrite {
-    TableWrite { operation: WriteOperation::Put(item.into()), condition: None }
+    plain(WriteOperation::Put(item.into()))
 }
 
 pub(crate) fn delete(key: &str) -> TableWrite {
-    TableWrite { operation: WriteOperation::Delete(key.to_owned()), condition: None }
+    plain(WriteOperation::Delete(key.to_owned()))
 }
 
 pub(crate) fn when(write: TableWrite, expression: &str, names: &[(&str, &str)], values: Option<&str>) -> TableWrite {
     let names = names.iter().map(|(placeholder, name)| ((*placeholder).to_owned(), (*name).to_owned())).collect();
-    TableWrite { condition: Some(WriteCondition { expression: expression.to_owned(), names, values: values.map(str::to_owned) }), ..write }
+    TableWrite { condition: Some(expression.to_owned()), placeholders: Placeholders { names, values: values.map(str::to_owned) }, ..write }
 }
 
 /// `ok`, `condition`, `invalid` or `unavailable` for each.
@@ -78,15 +95,15 @@ pub(crate) fn shown(results: &[Result<(), WriteError>]) -> String {
     shown.collect::<Vec<_>>().join(" ")
 }
 
-struct Fixture {
-    config: SdkConfig,
-    client: Client,
-    target: Target,
-    heard: Arc<Heard>,
+pub(crate) struct Fixture {
+    pub(crate) config: SdkConfig,
+    pub(crate) client: Client,
+    pub(crate) target: Target,
+    pub(crate) heard: Arc<Heard>,
 }
 
 impl Fixture {
-    async fn items(&self, table: &str) -> Vec<HashMap<String, AttributeValue>> {
+    pub(crate) async fn items(&self, table: &str) -> Vec<HashMap<String, AttributeValue>> {
         self.client
             .scan()
             .table_name(table)
@@ -100,7 +117,7 @@ impl Fixture {
 }
 
 /// Tables `orders` (pk: string, sk: number) and `secrets` (pk: string), and a target on `orders`.
-async fn with_tables(body: impl AsyncFnOnce(Fixture)) {
+pub(crate) async fn with_tables(body: impl AsyncFnOnce(Fixture)) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let config = config(&format!("http://{}", listener.local_addr().unwrap()));
     let server = serve_with_shutdown(listener, Database::memory().unwrap(), pending());
@@ -111,7 +128,7 @@ async fn with_tables(body: impl AsyncFnOnce(Fixture)) {
         let [pk] = string;
         create(&client, "orders", &[("sk", KeyType::Range, ScalarAttributeType::N), pk]).await;
         let heard = Arc::new(Heard::default());
-        let target = Target::connect(&config, "copy", "orders", heard.clone()).await.unwrap();
+        let target = Target::connect(&config, copy("orders"), heard.clone()).await.unwrap();
         body(Fixture { config: config.clone(), client, target, heard }).await;
     };
     tokio::select! {
@@ -203,6 +220,26 @@ async fn conditions_hold_or_stop_the_write() {
 }
 
 #[tokio::test]
+async fn updates_change_what_is_there_and_share_their_placeholders() {
+    with_tables(async |fixture| {
+        let key = r#"{"pk":{"S":"a"},"sk":{"N":"1"}}"#;
+        let below = |max: u32| {
+            let values = format!(r#"{{":one":{{"N":"1"}},":max":{{"N":"{max}"}}}}"#);
+            when(update(key, "ADD #n :one"), "attribute_not_exists(#n) OR #n < :max", &[("#n", "n")], Some(&values))
+        };
+        let broken = update(key, "this is no update");
+        let unknown = when(update(key, "SET x = :nothing"), "attribute_exists(pk)", &[], None);
+        let of_key = when(update(key, "SET sk = :v"), "attribute_exists(pk)", &[], Some(r#"{":v":{"N":"2"}}"#));
+        let writes = vec![below(2), below(2), below(2), broken, unknown, of_key, update(key, "SET note = n")];
+        let results = fixture.target.write(writes).await;
+        assert_eq!(shown(&results), "ok ok condition invalid invalid invalid ok", "{results:?}");
+        let items = fixture.items("orders").await;
+        assert_eq!((items.len(), items[0]["n"].as_n().unwrap(), items[0]["note"].as_n().unwrap()), (1, &"2".to_owned(), &"2".to_owned()));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn writes_of_one_item_keep_their_order_and_others_run_beside_them() {
     with_tables(async |fixture| {
         // Each write wants to see the one before it: a single exchange would fail a condition.
@@ -279,7 +316,7 @@ async fn what_dynamodb_refuses_for_good_stops_no_other_write() {
 #[tokio::test]
 async fn a_table_that_is_not_there_is_named_with_the_remedy() {
     with_tables(async |fixture| {
-        let error = Target::connect(&fixture.config, "copy", "nowhere", fixture.heard.clone()).await.unwrap_err();
+        let error = Target::connect(&fixture.config, copy("nowhere"), fixture.heard.clone()).await.unwrap_err();
         assert!(matches!(error, TargetError::NoSuchTable(_)), "{error:?}");
         let text = error.to_string();
         assert!(text.contains("no table `nowhere` in eu-west-1 at http://127.0.0.1") && text.contains("[targets.copy]"), "{text}");

@@ -11,7 +11,7 @@ use tripline_core::signal::Silence;
 
 use crate::endpoint::Endpoint;
 use crate::sigv4;
-use crate::tables::{Heard, SECRET, config, delete, put, shown, when};
+use crate::tables::{Heard, SECRET, config, copy, delete, put, shown, when};
 
 const TABLE: &str = r#"{"Table":{"KeySchema":[{"AttributeName":"sk","KeyType":"RANGE"},{"AttributeName":"pk","KeyType":"HASH"}]}}"#;
 const ITEM: &str = r#"{"pk":{"S":"é"},"sk":{"S":"1"}}"#;
@@ -27,7 +27,7 @@ fn check(status: u16, body: &'static str, expected: &str, text: &str) {
     let results = runtime.block_on(async {
         let endpoint = failing(status, body).await;
         let test = async {
-            let target = Target::connect(&config(&endpoint.url()), "copy", "orders", Arc::new(Silence)).await.unwrap();
+            let target = Target::connect(&config(&endpoint.url()), copy("orders"), Arc::new(Silence)).await.unwrap();
             target.write(vec![put(ITEM)]).await
         };
         endpoint.serve(test).await
@@ -70,7 +70,7 @@ async fn after_a_failure_later_writes_of_the_item_are_not_tried() {
     let endpoint = failing(500, "{}").await;
     let heard = Arc::new(Heard::default());
     let test = async {
-        let target = Target::connect(&config(&endpoint.url()), "copy", "orders", heard.clone()).await.unwrap();
+        let target = Target::connect(&config(&endpoint.url()), copy("orders"), heard.clone()).await.unwrap();
         target
             .write(vec![put(ITEM), put(r#"{"pk":{"S":"other"},"sk":{"S":"1"}}"#), delete(ITEM), put("{}")])
             .await
@@ -87,7 +87,7 @@ async fn after_a_failure_later_writes_of_the_item_are_not_tried() {
 async fn the_request_is_signed_with_the_guests_bytes_in_it() {
     let endpoint = failing(200, "{}").await;
     let test = async {
-        let target = Target::connect(&config(&endpoint.url()), "copy", "orders", Arc::new(Silence)).await.unwrap();
+        let target = Target::connect(&config(&endpoint.url()), copy("orders"), Arc::new(Silence)).await.unwrap();
         assert_eq!(target.keys().collect::<Vec<_>>(), ["pk", "sk"]);
         let conditional = when(delete(ITEM), "#v < :v", &[("#v", "v")], Some(r#"{":v":{"N":"1"}}"#));
         assert_eq!(shown(&target.write(vec![put(ITEM), conditional]).await), "ok ok");
@@ -123,7 +123,7 @@ fn check_connect(result: Result<Target, TargetError>, kind: &str, text: &str) {
 #[tokio::test]
 async fn nobody_listens() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let result = Target::connect(&config(&format!("http://{closed}")), "copy", "orders", Arc::new(Silence)).await;
+    let result = Target::connect(&config(&format!("http://{closed}")), copy("orders"), Arc::new(Silence)).await;
     check_connect(result, "Unreachable", &format!("at http://{closed}"));
 }
 
@@ -145,7 +145,7 @@ async fn credentials_are_missing_or_refused() {
     let endpoint = Endpoint::bind(move |_| (400, body.to_owned())).await;
     let test = async {
         let given = config(&endpoint.url());
-        let result = Target::connect(&given, "copy", "orders", Arc::new(Silence)).await;
+        let result = Target::connect(&given, copy("orders"), Arc::new(Silence)).await;
         check_connect(result, "Refused", "the credentials are not accepted");
         let without = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
@@ -153,7 +153,7 @@ async fn credentials_are_missing_or_refused() {
             .endpoint_url(endpoint.url())
             .credentials_provider(SharedCredentialsProvider::new(Nobody))
             .build();
-        let result = Target::connect(&without, "copy", "orders", Arc::new(Silence)).await;
+        let result = Target::connect(&without, copy("orders"), Arc::new(Silence)).await;
         check_connect(result, "Refused", "AWS_ACCESS_KEY_ID");
     };
     endpoint.serve(test).await;

@@ -22,12 +22,21 @@ use crate::text;
 pub(crate) const HANDLER: &str = "tripline:trigger/handler@0.1.0";
 
 /// What plugins of this version may import besides WASI 0.2.
-pub(crate) const IMPORTS: [&str; 7] =
-    ["tripline:trigger/types@0.1.0", COUNTERS, STATE, TABLES, MAILER, "wasi:logging/logging@0.1.0-draft", "wasi:config/store@0.2.0-rc.1"];
+pub(crate) const IMPORTS: [&str; 8] = [
+    "tripline:trigger/types@0.1.0",
+    COUNTERS,
+    STATE,
+    TABLES,
+    MAILER,
+    METRICS,
+    "wasi:logging/logging@0.1.0-draft",
+    "wasi:config/store@0.2.0-rc.1",
+];
 pub(crate) const COUNTERS: &str = "tripline:trigger/counters@0.1.0";
 pub(crate) const STATE: &str = "tripline:trigger/state@0.1.0";
 pub(crate) const TABLES: &str = "tripline:trigger/tables@0.1.0";
 pub(crate) const MAILER: &str = "tripline:trigger/mailer@0.1.0";
+pub(crate) const METRICS: &str = "tripline:trigger/metrics@0.1.0";
 
 #[allow(missing_debug_implementations, unreachable_pub, clippy::all, clippy::too_many_lines, reason = "generated from wit/ by wasmtime")]
 mod bindings {
@@ -37,6 +46,8 @@ mod bindings {
         imports: {
             "tripline:trigger/state.get": async,
             "tripline:trigger/tables.write": async,
+            "tripline:trigger/tables.transact": async,
+            "tripline:trigger/tables.get": async,
         },
         exports: { default: async },
         // Twice for what both sides hand over (`item-json`): borrowed to the guest, owned from it.

@@ -12,11 +12,11 @@ use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
 use tripline_core::change::Change;
 use tripline_core::delivery::{Batch, Failure, Origin, Outcome, Report};
-use tripline_core::effect::Mail;
+use tripline_core::effect::{CounterKey, Mail};
 use tripline_core::name::TriggerName;
 use tripline_core::port::{
-    BoxFuture, Grants, MailDraft, MailOrigin, Mailbox, StateEntry, StateReader, StoreError, TableTarget, TableWrite, WriteError,
-    WriteOperation,
+    BoxFuture, Grants, MailDraft, MailOrigin, Mailbox, MetricSample, MetricSink, StateEntry, StateReader, StoreError, TableReadError,
+    TableSpot, TableTarget, TableWrite, TransactError, Transaction, WriteError, WriteOperation,
 };
 use tripline_core::signal::{Signal, Signals};
 use tripline_core::slice::slice_page;
@@ -182,6 +182,9 @@ pub struct FakeTable {
     /// Told when a write has arrived.
     pub arrived: Notify,
     pub writes: Mutex<Vec<TableWrite>>,
+    pub transactions: Mutex<Vec<Transaction>>,
+    /// Each key that was asked for has this item.
+    pub item: Option<&'static str>,
 }
 
 impl FakeTable {
@@ -194,11 +197,41 @@ impl FakeTable {
     }
 
     fn with_permits(permits: usize) -> Arc<Self> {
-        Arc::new(Self { open: Semaphore::new(permits), arrived: Notify::new(), writes: Mutex::default() })
+        Arc::new(Self {
+            open: Semaphore::new(permits),
+            arrived: Notify::new(),
+            writes: Mutex::default(),
+            transactions: Mutex::default(),
+            item: Some(r#"{"n":{"N":"7"}}"#),
+        })
     }
 }
 
 impl TableTarget for FakeTable {
+    fn spot(&self) -> Arc<TableSpot> {
+        Arc::new(TableSpot { home: "here".into(), table: "users".into(), keys: Box::new(["pk".into()]) })
+    }
+
+    /// Transactions of `user#1` are cancelled by their first write.
+    fn transact(&self, transaction: Transaction) -> BoxFuture<'_, Result<(), TransactError>> {
+        let is_bad = format!("{transaction:?}").contains("user#1");
+        let mut reasons = vec![None; transaction.writes.len()];
+        self.transactions.lock().unwrap().push(transaction);
+        Box::pin(async move {
+            if !is_bad {
+                return Ok(());
+            }
+            reasons[0] = Some(WriteError::ConditionFailed);
+            Err(TransactError::Cancelled(reasons))
+        })
+    }
+
+    fn get(&self, keys: Vec<String>, consistent: bool) -> BoxFuture<'_, Result<Vec<Option<String>>, TableReadError>> {
+        assert!(consistent);
+        let found = keys.iter().map(|key| self.item.filter(|_| !key.contains("user#1")).map(str::to_owned)).collect();
+        Box::pin(async move { Ok(found) })
+    }
+
     fn write(&self, writes: Vec<TableWrite>) -> BoxFuture<'_, Vec<Result<(), WriteError>>> {
         Box::pin(async move {
             self.arrived.notify_one();
@@ -211,6 +244,17 @@ impl TableTarget for FakeTable {
             self.writes.lock().unwrap().extend(writes);
             answers
         })
+    }
+}
+
+/// Keeps what is measured.
+#[derive(Debug, Default)]
+pub struct FakeMetrics(pub Mutex<Vec<String>>);
+
+impl MetricSink for FakeMetrics {
+    fn record(&self, metric: CounterKey, sample: MetricSample) -> Result<(), String> {
+        self.0.lock().unwrap().push(format!("{metric} {sample:?}"));
+        Ok(())
     }
 }
 

@@ -130,7 +130,7 @@ fn grants() {
             tripline.toml:6:88: triggers.t.grants.state: true or false is needed, this is an integer
               remedy: write true or false, without quotes
             tripline.toml:6:99: triggers.t.grants.sms: unknown key
-              remedy: remove it; [triggers.NAME.grants] has: counters, state, tables, mailers
+              remedy: remove it; [triggers.NAME.grants] has: counters, state, tables, reads, mailers, metrics
             7 faults in tripline.toml"#]],
     );
 }
@@ -139,7 +139,7 @@ fn grants() {
 fn what_is_planned_is_known_and_refused() {
     check_trigger(
         "start = 'snapshot'\ninstances = 'warm'\non_gap = 'stop'\n\
-         grants = { http = ['x'], metrics = true }\n\
+         grants = { http = ['x'] }\n\
          [streams.c]\ntable = 'abe'\nstart = 'snapshot'\n\
          [groups.g]\nmode = 'active-active'\n[store]\nkind = 'dynamodb'",
         expect![[r#"
@@ -151,15 +151,13 @@ fn what_is_planned_is_known_and_refused() {
               remedy: remove it, and set on_gap in [streams.NAME], for all triggers of the stream
             tripline.toml:9:12: triggers.t.grants.http: planned, not built yet
               remedy: remove it; plugins reach tables and mailers only
-            tripline.toml:9:26: triggers.t.grants.metrics: planned, not built yet
-              remedy: remove it; `counters = true` gives the plugin counters that Prometheus scrapes
             tripline.toml:12:1: streams.c.start: "snapshot" is planned, not built yet
               remedy: remove it, or set "trim-horizon" or "latest"
             tripline.toml:13:2: groups: planned, not built yet
               remedy: remove it; a trigger with the plugin "bundled:cross-region-writer" copies one table to another
             tripline.toml:15:2: store: planned, not built yet
               remedy: remove it; state is kept in SQLite under host.data_dir
-            8 faults in tripline.toml"#]],
+            7 faults in tripline.toml"#]],
     );
 }
 
@@ -201,7 +199,9 @@ fn values_that_are_no_defaults_arrive() {
         GrantsConfig {
             counters: true,
             state: true,
+            metrics: false,
             tables: [],
+            reads: [],
             mailers: [],
         }"#]]
     .assert_eq(&format!("{:#?}\n{:#?}\n{:#?}", trigger.policy, trigger.limits, trigger.grants));

@@ -8,18 +8,23 @@ pub(crate) mod counters {
 
     pub(crate) fn add(change: u32, name: &str, labels: &[(String, String)], delta: &str) -> Result<(), CounterError> {
         with(|recorder| recorder.enter(Call::CounterAdd, Capability::Counters)).map_err(CounterError::AccessDenied)?;
-        if let Some(bad) = labels.iter().map(|(name, _)| name.as_str()).chain([name]).find(|name| !is_name(name)) {
-            return Err(CounterError::Invalid(format!("`{bad}` is no name such as `orders_total`")));
-        }
-        if labels.len() > 8 || labels.iter().any(|(_, value)| value.len() > 1024) {
-            return Err(CounterError::Invalid("more than 8 labels, or one longer than 1 KiB".to_owned()));
-        }
+        check_series(name, labels).map_err(CounterError::Invalid)?;
         if !is_decimal(delta) {
             return Err(CounterError::Invalid(format!("`{delta}` is not a decimal such as 1, -19.99 or 1E+3")));
         }
         let mut labels = labels.to_vec();
         labels.sort();
         record(Effect::Counter(Added { change, name: name.to_owned(), labels, delta: delta.to_owned() }));
+        Ok(())
+    }
+
+    pub(super) fn check_series(name: &str, labels: &[(String, String)]) -> Result<(), String> {
+        if let Some(bad) = labels.iter().map(|(name, _)| name.as_str()).chain([name]).find(|name| !is_name(name)) {
+            return Err(format!("`{bad}` is no name such as `orders_by_status`"));
+        }
+        if labels.len() > 8 || labels.iter().any(|(_, value)| value.len() > 1024) {
+            return Err("more than 8 labels, or one longer than 1 KiB".to_owned());
+        }
         Ok(())
     }
 
@@ -74,9 +79,11 @@ pub(crate) mod state {
 }
 
 pub(crate) mod tables {
-    use crate::bindings::tripline::trigger::tables::{TableError, TableWrite as WireWrite, WriteError};
+    use crate::bindings::tripline::trigger::tables::{
+        ReadError, TableError, TableWrite as WireWrite, TransactError as WireTransactError, TransactWrite, WriteError,
+    };
     use crate::item::{self, Item};
-    use crate::tables::Write;
+    use crate::tables::{Transact, TransactError, Write};
     use crate::testing::recorder::{Call, Capability, with};
 
     pub(crate) fn write(table: &str, writes: &[WireWrite]) -> Result<Vec<Result<(), WriteError>>, TableError> {
@@ -95,6 +102,95 @@ pub(crate) mod tables {
         let results = results.collect();
         with(|recorder| recorder.on_write = answer);
         Ok(results)
+    }
+
+    pub(crate) fn transact(change: u32, writes: &[TransactWrite]) -> Result<(), WireTransactError> {
+        with(|recorder| recorder.enter(Call::TableTransact, Capability::Tables)).map_err(WireTransactError::AccessDenied)?;
+        if writes.len() > 100 {
+            return Err(WireTransactError::Invalid("more than 100 writes in one transaction".to_owned()));
+        }
+        let parts: Vec<_> = writes.iter().map(|write| (write.table.clone(), Transact::from_wire(&write.action))).collect();
+        if let Some(index) = parts.iter().position(|(_, part)| item::from_json::<Item>(part.json()).is_err()) {
+            return Err(WireTransactError::Invalid(format!("write {index}: not an item in DynamoDB JSON")));
+        }
+        let mut answer = with(|recorder| recorder.on_transact.take());
+        let result = answer.as_mut().map_or(Ok(()), |answer| answer(&parts));
+        with(|recorder| {
+            recorder.on_transact = answer;
+            recorder.transactions.push((change, parts));
+        });
+        result.map_err(|error| match error {
+            TransactError::AccessDenied(reason) => WireTransactError::AccessDenied(reason),
+            TransactError::Cancelled(reasons) => {
+                WireTransactError::Cancelled(reasons.into_iter().map(|reason| reason.map(WriteError::from)).collect())
+            }
+            TransactError::Invalid(reason) => WireTransactError::Invalid(reason),
+            TransactError::Unavailable(reason) => WireTransactError::Unavailable(reason),
+        })
+    }
+
+    pub(crate) fn get(table: &str, keys: &[String], _: bool) -> Result<Vec<Option<String>>, ReadError> {
+        with(|recorder| recorder.enter(Call::TableGet, Capability::Reads)).map_err(ReadError::AccessDenied)?;
+        if keys.len() > 1000 {
+            return Err(ReadError::Invalid("more than 1,000 keys in one read".to_owned()));
+        }
+        if let Some(reason) = with(|recorder| recorder.reads_down.clone()) {
+            return Err(ReadError::Unavailable(reason));
+        }
+        let find = |key: &String| {
+            let key: Item = item::from_json(key).map_err(|_| ReadError::Invalid("not a key in DynamoDB JSON".to_owned()))?;
+            let of_it = |(in_table, at, _): &&(String, Item, String)| in_table == table && *at == key;
+            Ok(with(|recorder| recorder.items.iter().find(of_it).map(|(_, _, item)| item.clone())))
+        };
+        keys.iter().map(find).collect()
+    }
+}
+
+pub(crate) mod metrics {
+    use super::counters::check_series;
+    use crate::bindings::tripline::trigger::metrics::MetricError;
+    use crate::testing::recorder::{Call, Capability, Measured, Metric, with};
+
+    pub(crate) fn count(name: &str, labels: &[(String, String)], delta: u64) -> Result<(), MetricError> {
+        measure(name, labels, Measured::Counted(delta))
+    }
+
+    pub(crate) fn set_gauge(name: &str, labels: &[(String, String)], value: f64) -> Result<(), MetricError> {
+        measure(name, labels, Measured::Set(value))
+    }
+
+    pub(crate) fn observe(name: &str, labels: &[(String, String)], value: f64) -> Result<(), MetricError> {
+        measure(name, labels, Measured::Observed(value))
+    }
+
+    fn measure(name: &str, labels: &[(String, String)], measured: Measured) -> Result<(), MetricError> {
+        with(|recorder| recorder.enter(Call::Metric, Capability::Metrics)).map_err(MetricError::AccessDenied)?;
+        check_series(name, labels).map_err(MetricError::Invalid)?;
+        let ending = ["_total", "_bucket", "_sum", "_count"].iter().find(|ending| name.ends_with(**ending));
+        if let Some(ending) = ending {
+            return Err(MetricError::Invalid(format!("`{name}` ends in `{ending}`")));
+        }
+        if labels.iter().any(|(label, _)| label == "le") {
+            return Err(MetricError::Invalid("the label `le` is kept for buckets".to_owned()));
+        }
+        if matches!(measured, Measured::Set(value) | Measured::Observed(value) if !value.is_finite()) {
+            return Err(MetricError::Invalid("no finite number".to_owned()));
+        }
+        let mut labels = labels.to_vec();
+        labels.sort();
+        let metric = Metric { name: name.to_owned(), labels, measured };
+        with(|recorder| {
+            let kind = std::mem::discriminant(&metric.measured);
+            if recorder
+                .metrics
+                .iter()
+                .any(|other| other.name == metric.name && std::mem::discriminant(&other.measured) != kind)
+            {
+                return Err(MetricError::Invalid(format!("`{}` is another kind of metric already", metric.name)));
+            }
+            recorder.metrics.push(metric);
+            Ok(())
+        })
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) mod host;
 mod recorder;
 
 pub use change::{BatchBuilder, ChangeBuilder, batch, insert, modify, probe, remove};
-pub use recorder::{Added, Call, Capability, Host, Line, Mail};
+pub use recorder::{Added, Call, Capability, Host, Line, Mail, Measured, Metric};
 
 use crate::change::Batch;
 use crate::failure::{Failure, Failures};

@@ -6,17 +6,22 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use crate::item::Item;
 use crate::log::Level;
 use crate::mailer::Message;
-use crate::tables::{Write, WriteError};
+use crate::tables::{Transact, TransactError, Write, WriteError};
 
 /// Something that a trigger is granted, or is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Capability {
     Counters,
     State,
+    /// Writing to tables.
     Tables,
+    /// Reading them.
+    Reads,
     Mailers,
+    Metrics,
 }
 
 /// A function of the host's, to count its calls.
@@ -27,7 +32,10 @@ pub enum Call {
     StateSet,
     StateDelete,
     TableWrite,
+    TableTransact,
+    TableGet,
     MailSend,
+    Metric,
 }
 
 /// What was added to a counter. Labels are sorted.
@@ -48,6 +56,21 @@ pub struct Mail {
     pub key: String,
 }
 
+/// What was measured by one call. Labels are sorted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Metric {
+    pub name: String,
+    pub labels: Vec<(String, String)>,
+    pub measured: Measured,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Measured {
+    Counted(u64),
+    Set(f64),
+    Observed(f64),
+}
+
 /// A line of the log.
 #[derive(Clone, Debug)]
 pub struct Line {
@@ -58,6 +81,7 @@ pub struct Line {
 
 type StateValue = (Vec<u8>, Option<u64>);
 type OnWrite = Box<dyn FnMut(&str, &Write) -> Result<(), WriteError>>;
+type OnTransact = Box<dyn FnMut(&[(String, Transact)]) -> Result<(), TransactError>>;
 
 #[derive(Clone, Debug)]
 pub(crate) enum Effect {
@@ -80,6 +104,13 @@ pub(crate) struct Recorder {
     pub(crate) state_down: Option<String>,
     pub(crate) on_write: Option<OnWrite>,
     pub(crate) writes: Vec<(String, Write)>,
+    pub(crate) on_transact: Option<OnTransact>,
+    /// Each with the index of its change.
+    pub(crate) transactions: Vec<(u32, Vec<(String, Transact)>)>,
+    /// Table, key and the item's JSON.
+    pub(crate) items: Vec<(String, Item, String)>,
+    pub(crate) reads_down: Option<String>,
+    pub(crate) metrics: Vec<Metric>,
     pub(crate) logs: Vec<Line>,
     denied: BTreeSet<Capability>,
     calls: BTreeMap<Call, usize>,
@@ -171,6 +202,49 @@ impl Host {
     /// Answers each write into a table. Unless set, every write succeeds.
     pub fn on_write(&self, answer: impl FnMut(&str, &Write) -> Result<(), WriteError> + 'static) {
         with(|recorder| recorder.on_write = Some(Box::new(answer)));
+    }
+
+    /// Answers each transaction. Unless set, every one is made.
+    pub fn on_transact(&self, answer: impl FnMut(&[(String, Transact)]) -> Result<(), TransactError> + 'static) {
+        with(|recorder| recorder.on_transact = Some(Box::new(answer)));
+    }
+
+    /// An item that reads of `table` find by this key. Writes do not change what reads find: set what they are to find.
+    ///
+    /// # Panics
+    ///
+    /// If the key is no DynamoDB JSON.
+    #[track_caller]
+    #[allow(clippy::expect_used, reason = "a test that has no key has nothing to test")]
+    pub fn set_item(&self, table: &str, key_json: &str, item_json: &str) {
+        let key: Item = crate::item::from_json(key_json).expect("the key is DynamoDB JSON");
+        with(|recorder| {
+            recorder.items.retain(|(other, at, _)| other != table || *at != key);
+            recorder.items.push((table.to_owned(), key, item_json.to_owned()));
+        });
+    }
+
+    /// From now on tables cannot be read.
+    pub fn fail_reads(&self, reason: &str) {
+        with(|recorder| recorder.reads_down = Some(reason.to_owned()));
+    }
+
+    /// All transactions with the index of their change, in order, those that failed too.
+    pub fn transactions(&self) -> Vec<(u32, Vec<(String, Transact)>)> {
+        with(|recorder| recorder.transactions.clone())
+    }
+
+    /// All that was measured, in order.
+    pub fn metrics(&self) -> Vec<Metric> {
+        with(|recorder| recorder.metrics.clone())
+    }
+
+    /// What was measured by the metric with these labels, in order.
+    pub fn metric(&self, name: &str, labels: &[(&str, &str)]) -> Vec<Measured> {
+        let mut labels: Vec<_> = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        labels.sort();
+        let of_it = |metric: &Metric| metric.name == name && metric.labels == labels;
+        self.metrics().into_iter().filter(of_it).map(|metric| metric.measured).collect()
     }
 
     /// What was added to the counter with these labels, in order.

@@ -2,6 +2,9 @@
 //!
 //! Always holds: nothing here traps; whatever is wrong with a call is an ordinary typed answer that says what to do.
 
+mod metrics;
+mod tables;
+
 use std::collections::BTreeSet;
 
 use tripline_core::decimal::Decimal;
@@ -10,15 +13,15 @@ use tripline_core::limits::{
     COUNTER_LABELS_MAX, LABEL_VALUE_BYTES_MAX, MAIL_BODY_BYTES_MAX, MAIL_RECIPIENTS_MAX, MAIL_SUBJECT_BYTES_MAX, STATE_KEY_BYTES_MAX,
     STATE_VALUE_BYTES_MAX, is_metric_name,
 };
-use tripline_core::port::{MailDraft, MailOrigin, Mailbox, TableWrite, WriteCondition, WriteError, WriteOperation};
+use tripline_core::port::{MailDraft, MailOrigin, Mailbox};
 use tripline_core::signal::LogLevel;
 use tripline_core::time::Timestamp;
 
-use super::bindings::tripline::trigger::{counters, mailer, state, tables, types};
+use super::bindings::tripline::trigger::{counters, mailer, state, types};
 use super::bindings::wasi::config::store as config;
 use super::bindings::wasi::logging::logging;
 use crate::effects::Written;
-use crate::guest::{Guest, Purpose};
+use crate::guest::Guest;
 use crate::text;
 
 /// Text of the guest that an answer repeats.
@@ -61,7 +64,7 @@ impl counters::Host for Guest {
         if !self.context.grants.counters {
             return Err(counters::CounterError::AccessDenied(self.denied("counters", "counters = true")));
         }
-        let counter = counter(name, labels).map_err(counters::CounterError::Invalid)?;
+        let counter = series("counter", name, labels).map_err(counters::CounterError::Invalid)?;
         let delta = Decimal::parse(&delta).map_err(|error| counters::CounterError::Invalid(error.to_string()))?;
         self.effects
             .push(change, Mutation::AddCounter { counter, delta })
@@ -105,32 +108,6 @@ impl state::Host for Guest {
         self.effects
             .push(change, Mutation::DeleteState { key: key.into() })
             .map_err(state::StateError::Invalid)
-    }
-}
-
-impl tables::Host for Guest {
-    async fn write(
-        &mut self,
-        table: String,
-        writes: Vec<tables::TableWrite>,
-    ) -> Result<Vec<Result<(), tables::WriteError>>, tables::TableError> {
-        let Some(target) = self.context.grants.tables.get(table.as_str()).cloned() else {
-            let shown = text::one_line(&table, SHOWN_BYTES_MAX);
-            let reason = self.denied(&format!("the table `{shown}`"), &format!("tables = [\"{shown}\"]"));
-            return Err(tables::TableError::AccessDenied(reason));
-        };
-        // A probe learns so whether it is granted the table.
-        if writes.is_empty() {
-            return Ok(Vec::new());
-        }
-        if self.purpose == Purpose::Probe {
-            let reason = "this is the probe of a new version: an empty batch writes nothing";
-            return Err(tables::TableError::AccessDenied(reason.into()));
-        }
-        self.waits_in = Some("tables.write");
-        let results = target.write(writes.into_iter().map(lift_write).collect()).await;
-        self.waits_in = None;
-        Ok(results.into_iter().map(|result| result.map_err(lower_write_error)).collect())
     }
 }
 
@@ -221,14 +198,15 @@ impl Guest {
     }
 }
 
-fn counter(name: String, labels: Vec<(String, String)>) -> Result<CounterKey, String> {
+/// A counter's or a metric's; `kind` is what the reason calls it.
+fn series(kind: &str, name: String, labels: Vec<(String, String)>) -> Result<CounterKey, String> {
     let check_name = |what: &str, name: &str| {
         let shown = text::one_line(name, SHOWN_BYTES_MAX);
         is_metric_name(name)
             .then_some(())
             .ok_or_else(|| format!("{what} `{shown}`: use a to z, 0 to 9 and _, a letter first, at most 64"))
     };
-    check_name("the counter's name", &name)?;
+    check_name(&format!("the {kind}'s name"), &name)?;
     if labels.len() > COUNTER_LABELS_MAX {
         return Err(format!("{} labels; at most {COUNTER_LABELS_MAX}", labels.len()));
     }
@@ -265,22 +243,4 @@ fn check_mail(message: &mailer::Message, key: &str) -> Result<(), String> {
     check("bytes of the text", message.text.as_ref().map_or(0, String::len), MAIL_BODY_BYTES_MAX)?;
     check("bytes of the html", message.html.as_ref().map_or(0, String::len), MAIL_BODY_BYTES_MAX)?;
     check("bytes of the key", key.len(), MAIL_KEY_BYTES_MAX)
-}
-
-fn lift_write(write: tables::TableWrite) -> TableWrite {
-    let (operation, condition) = match write {
-        tables::TableWrite::Put(put) => (WriteOperation::Put(put.item), put.condition),
-        tables::TableWrite::Delete(delete) => (WriteOperation::Delete(delete.key), delete.condition),
-    };
-    let condition =
-        condition.map(|condition| WriteCondition { expression: condition.expression, names: condition.names, values: condition.values });
-    TableWrite { operation, condition }
-}
-
-fn lower_write_error(error: WriteError) -> tables::WriteError {
-    match error {
-        WriteError::ConditionFailed => tables::WriteError::ConditionFailed,
-        WriteError::Invalid(reason) => tables::WriteError::Invalid(reason),
-        WriteError::Unavailable(reason) => tables::WriteError::Unavailable(reason),
-    }
 }

@@ -5,7 +5,7 @@
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use http_body_util::BodyExt;
 
-/// GetRecords sends at most 1 MB of changes; emulators without that cap send 1,000 changes of up to 800 KB.
+/// GetRecords sends at most 1 MB of changes, BatchGetItem 16 MB of items; emulators without that cap send 1,000 changes of up to 800 KB.
 const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 #[derive(Debug, thiserror::Error)]
