@@ -59,6 +59,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     let on_demand = ON_DEMAND.into_iter().filter(|(feature, _)| env::var_os(feature).is_some());
     let packages: Vec<_> = PLUGINS.into_iter().chain(on_demand.map(|(_, package)| package)).collect();
 
+    fs::write(out.join("wit.rs"), wit(&root.join("wit"))?)?;
     check_target()?;
     build(&root, &target_dir, &packages)?;
     for package in packages {
@@ -68,6 +69,26 @@ fn run() -> Result<(), Box<dyn Error>> {
         fs::copy(&built, &kept).map_err(|error| format!("copying {}: {error}", built.display()))?;
     }
     Ok(())
+}
+
+/// A Rust slice of the contract's files: path, text.
+fn wit(folder: &Path) -> Result<String, Box<dyn Error>> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(open) = folders.pop() {
+        for entry in fs::read_dir(open)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "wit") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    let row = |file: &PathBuf| Ok(format!("({:?}, include_str!({file:?})),\n", file.strip_prefix(folder)?));
+    let rows = files.iter().map(row).collect::<Result<String, Box<dyn Error>>>()?;
+    Ok(format!("&[\n{rows}]\n"))
 }
 
 /// `plugins` in the target directory, wherever that is: cargo marks it with a CACHEDIR.TAG.

@@ -21,7 +21,7 @@ use tripline_core::name::{StreamName, TriggerName};
 use tripline_core::port::{Grants, Mailbox, StoreError, StreamInfo, TableTarget};
 use tripline_core::reader::Pace;
 use tripline_core::signal::{Signal, Signals};
-use tripline_runtime::{Engine, EngineConfig, PluginFile, PluginSource, PluginUse, Slot};
+use tripline_runtime::{EngineConfig, PluginFile, PluginSource, PluginUse, Slot};
 use tripline_store::{SqliteReader, SqliteStore, StoreThreads};
 use tripline_stream::Source;
 
@@ -265,7 +265,7 @@ impl Base {
     }
 
     async fn triggers(&self, config: &Config, places: &Places, faults: &mut Vec<String>) -> Vec<Arc<Trigger>> {
-        let engine = match Engine::new(engine_config(config)) {
+        let engine = match plugins::engine(config, plugins::Cache::Made) {
             Ok(engine) => engine,
             Err(error) => {
                 faults.push(error.to_string());

@@ -4,6 +4,7 @@ pub mod app;
 pub mod aws;
 pub mod cli;
 pub mod clock;
+mod componentize;
 pub mod config;
 mod demo;
 pub mod holds;

@@ -1,6 +1,7 @@
 //! The plugins of a config: loaded once for each source, pinned where the config pins them, probed for every trigger.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tripline_bundled as bundled;
@@ -13,13 +14,58 @@ use tripline_core::port::{
 };
 use tripline_core::signal::Signals;
 use tripline_core::time::Timestamp;
-use tripline_runtime::{Capability, Engine, Plugin, PluginSource, TriggerContext};
+use tripline_runtime::{
+    CacheConfig, Capability, Compiler, CompilerConfig, CompilerProcess, Engine, EngineConfig, EngineError, Plugin, PluginSource,
+    TriggerContext, user_dir,
+};
 
+use crate::app::engine_config;
 use crate::clock;
-use crate::config::{Config, GrantsConfig, PluginRef, TriggerConfig};
+use crate::config::{CompileConfig, Config, GrantsConfig, PluginRef, TriggerConfig};
 
 /// Each trigger's plugin; where it cannot be used, why.
 pub type Loaded = BTreeMap<TriggerName, Result<Plugin, String>>;
+
+/// Where a host of this config keeps machine code.
+const COMPILED: &str = "compiled";
+
+/// What to do where the directory of the compile cache is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cache {
+    /// It is made: the host runs, and is whom it must belong to.
+    Made,
+    /// It is done without: somebody looks, who may be another user.
+    Found,
+}
+
+/// The engine of a host with this config. Plugins are compiled in processes of their own, and what was compiled is kept under `data_dir`.
+pub fn engine(config: &Config, cache: Cache) -> Result<Engine, EngineError> {
+    let compile = config.host.compile;
+    let dir = config.host.data_dir.join(COMPILED);
+    let cache = CacheConfig { dir, make: cache == Cache::Made, bytes_max: compile.cache_bytes_max };
+    Engine::compiling(engine_config(config), compiler(compile, Some(cache)))
+}
+
+/// The engine of a command that has no `data_dir`; without `kept`, all is compiled anew and nothing kept.
+pub fn engine_of_command(config: EngineConfig, kept: bool) -> Result<Engine, EngineError> {
+    let compile = CompileConfig::default();
+    let dir = kept.then(|| user_dir(&|name| std::env::var_os(name).map(PathBuf::from))).flatten();
+    let cache = dir.map(|dir| CacheConfig { dir, make: true, bytes_max: compile.cache_bytes_max });
+    Engine::compiling(config, compiler(compile, cache))
+}
+
+fn compiler(compile: CompileConfig, cache: Option<CacheConfig>) -> Compiler {
+    let process = CompilerProcess { program: this_program(), time_max: compile.time_max, memory_bytes_max: compile.memory_bytes_max };
+    Compiler::new(CompilerConfig { cache, process: Some(process) })
+}
+
+/// The very program that runs, though its file be replaced or gone.
+fn this_program() -> PathBuf {
+    if cfg!(target_os = "linux") {
+        return PathBuf::from("/proc/self/exe");
+    }
+    std::env::current_exe().unwrap_or_else(|_| PathBuf::from("tripline"))
+}
 
 /// Loads every plugin that some trigger names: each source once, one after the other, since compiling takes all cores anyway.
 pub async fn load(config: &Config, engine: &Engine) -> Loaded {

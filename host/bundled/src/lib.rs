@@ -28,6 +28,9 @@ macro_rules! bundled {
 /// All of them. The build script builds the same names.
 pub static PLUGINS: &[Bundled] = &[bundled!("cross-region-writer"), bundled!("analytics-counter"), bundled!("notification-mailer")];
 
+/// The contract with plugins: each file of `wit/`, by its path in there, and its text.
+pub static WIT: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/wit.rs"));
+
 /// The component that the runtime's tests misuse.
 #[cfg(feature = "fixture")]
 pub static FIXTURE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/fixture.wasm"));

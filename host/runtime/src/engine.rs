@@ -10,9 +10,10 @@ use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
 use wasmtime::{Config, Enabled, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
+use crate::compile::Compiler;
+use crate::contract::{self, Contract};
 use crate::guest::Guest;
 use crate::memory::TABLE_ELEMENTS_MAX;
-use crate::wit_v0_1_0;
 
 /// More would reserve more than a sane part of the address space: each instance reserves 4 GiB for each memory.
 pub const INSTANCES_MAX: u32 = 1000;
@@ -65,13 +66,20 @@ pub struct Engine(Arc<Inner>);
 
 struct Inner {
     wasmtime: wasmtime::Engine,
-    linker: Linker<Guest>,
+    /// In the order of `contract::SPOKEN`: a plugin is linked with what its own version has, and nothing else.
+    linkers: Vec<Linker<Guest>>,
+    compiler: Compiler,
     instances: Semaphore,
     config: EngineConfig,
 }
 
 impl Engine {
+    /// It compiles in this process, and keeps nothing.
     pub fn new(config: EngineConfig) -> Result<Self, EngineError> {
+        Self::compiling(config, Compiler::default())
+    }
+
+    pub fn compiling(config: EngineConfig, compiler: Compiler) -> Result<Self, EngineError> {
         if !(1..=INSTANCES_MAX).contains(&config.instances_max) {
             return Err(EngineError::Instances(config.instances_max));
         }
@@ -81,10 +89,11 @@ impl Engine {
             reason: format!("{error:#}"),
         };
         let wasmtime = wasmtime::Engine::new(&settings(config)).map_err(set_up)?;
-        let linker = link(&wasmtime).map_err(set_up)?;
+        let linkers = contract::SPOKEN.iter().map(|contract| link(&wasmtime, contract)).collect::<Result<_, _>>();
+        let linkers = linkers.map_err(set_up)?;
         tick(wasmtime.weak()).map_err(EngineError::Epoch)?;
         let instances = Semaphore::new(config.instances_max as usize);
-        Ok(Self(Arc::new(Inner { wasmtime, linker, instances, config })))
+        Ok(Self(Arc::new(Inner { wasmtime, linkers, compiler, instances, config })))
     }
 
     pub fn config(&self) -> EngineConfig {
@@ -95,8 +104,13 @@ impl Engine {
         &self.0.wasmtime
     }
 
-    pub(crate) fn linker(&self) -> &Linker<Guest> {
-        &self.0.linker
+    pub(crate) fn linker(&self, contract: &Contract) -> &Linker<Guest> {
+        let position = contract::SPOKEN.iter().position(|spoken| spoken.handler == contract.handler);
+        &self.0.linkers[position.unwrap_or_default()]
+    }
+
+    pub(crate) fn compiler(&self) -> &Compiler {
+        &self.0.compiler
     }
 
     pub(crate) fn instances(&self) -> &Semaphore {
@@ -134,9 +148,15 @@ fn settings(config: EngineConfig) -> Config {
         .pagemap_scan(Enabled::Auto)
         .linear_memory_keep_resident(if tells_touched { KEEP_TOUCHED_BYTES } else { KEEP_RESIDENT_BYTES })
         .table_keep_resident(KEEP_RESIDENT_BYTES);
+    let mut settings = compile_settings();
+    settings.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    settings
+}
+
+/// All that machine code depends on; without a pool, which reserves more addresses than a compiler's process may have.
+pub(crate) fn compile_settings() -> Config {
     let mut settings = Config::new();
     settings
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         .wasm_component_model(true)
         .epoch_interruption(true)
         .wasm_backtrace_details(WasmBacktraceDetails::Enable)
@@ -145,11 +165,11 @@ fn settings(config: EngineConfig) -> Config {
     settings
 }
 
-/// Everything that any version of the contract may import.
-fn link(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest>> {
+/// Everything that a version of the contract may import.
+fn link(engine: &wasmtime::Engine, contract: &Contract) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    wit_v0_1_0::add_to_linker(&mut linker)?;
+    (contract.add_to_linker)(&mut linker)?;
     Ok(linker)
 }
 

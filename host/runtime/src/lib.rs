@@ -5,7 +5,9 @@
 //! Knows nothing of streams, delivery policies, stores or the config's text.
 
 mod call;
+mod compile;
 mod context;
+mod contract;
 mod effects;
 mod engine;
 mod guest;
@@ -18,10 +20,15 @@ mod seeded;
 mod seen;
 mod text;
 mod transactions;
+#[cfg(feature = "test-versions")]
+mod wit_v0_0_9;
 mod wit_v0_1_0;
+#[cfg(feature = "test-versions")]
+mod wit_v0_1_1;
 
+pub use compile::{CacheConfig, Compiler, CompilerConfig, CompilerProcess, WorkerConfig, compile_as_worker, user_dir};
 pub use context::{Clock, Limits, TriggerContext};
 pub use engine::{Engine, EngineConfig, EngineError, INSTANCES_MAX};
 pub use load::LoadError;
-pub use plugin::{Capability, Plugin, ProbeError};
+pub use plugin::{Capability, Loading, Plugin, ProbeError};
 pub use reload::{PluginFile, PluginSource, PluginUse, Slot};

@@ -1,16 +1,21 @@
 //! From a component's bytes to a plugin: compiled, checked against the contract, linked.
 //!
-//! Always holds: names are compared exactly; wasmtime's linker alone would take any 0.1.x for any other.
+//! Always holds: names are compared exactly; wasmtime's linker alone would take any 0.1.x for any other. Only what could serve is
+//! kept in the compile cache.
 //! Does not know where the bytes come from, and calls nothing in them.
+
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tripline_core::name::PluginVersion;
 use wasmtime::component::Component;
 
+use crate::compile::{Compiled, Fresh, Priority};
+use crate::contract::{self, Contract};
 use crate::engine::Engine;
-use crate::plugin::{Parts, Plugin};
-use crate::wit_v0_1_0::{self, Handler};
+use crate::plugin::{Loading, Parts, Plugin};
+use crate::text;
 
 /// Larger than any language's runtime; a bound, so that a wrong path cannot fill the memory.
 pub(crate) const COMPONENT_BYTES_MAX: usize = 256 * 1024 * 1024;
@@ -27,16 +32,23 @@ pub enum LoadError {
     #[error("cut off: its {0} bytes end in the midst of a section: is it still being written? Else build or copy it again")]
     CutOff(usize),
     #[error(
-        "a core WebAssembly module, not a component: build it for a target that makes components (Rust: wasm32-wasip2), or make one of it with `wasm-tools component new`"
+        "a core WebAssembly module, not a component: build it for a target that makes components (Rust: wasm32-wasip2), or make one of it with `tripline componentize`"
     )]
     CoreModule,
     /// Damaged, larger than the pool allows, or of a proposal that the host does not have.
     #[error("does not compile: {0}: build it again, and without WebAssembly proposals beyond the component model")]
     Compile(String),
-    #[error("speaks `{found}`, and this host speaks `{known}`: build it with the SDK of this host's version, or update the host")]
-    OtherVersion { found: String, known: &'static str },
-    #[error("has no handler: it must export `{known}`, and exports {}: build it for the world tripline:trigger/plugin", listed(.exports))]
-    NoHandler { exports: Vec<String>, known: &'static str },
+    #[error("is not compiled within {took_max:?}: make it smaller, or raise `time_max` under [host.compile]")]
+    TooSlow { took_max: Duration },
+    #[error("takes more than {bytes_max} bytes of memory to compile: make it smaller, or raise `memory_max` under [host.compile]")]
+    TooHungry { bytes_max: u64 },
+    /// Nothing is wrong with the component.
+    #[error("{0}")]
+    Compiler(String),
+    #[error("speaks `{found}`, and this host speaks {}: build it with the SDK of this host's version, or update the host", listed(.known))]
+    OtherVersion { found: String, known: Vec<String> },
+    #[error("has no handler: it must export one of {}, and exports {}: build it for the world tripline:trigger/plugin", listed(.known), listed(.exports))]
+    NoHandler { exports: Vec<String>, known: Vec<String> },
     #[error(
         "imports what no version of the contract has: {}: build it without; there are tripline:trigger@0.1.0, wasi:logging, wasi:config, and of WASI 0.2 cli, clocks, filesystem, io, random and sockets",
         listed(.names)
@@ -48,40 +60,83 @@ pub enum LoadError {
 }
 
 impl Engine {
-    /// Compiles, checks and links a component without holding up the executor.
+    /// Checks and links a component, from the compile cache or compiled as the engine's `Compiler` has it, without holding up the executor.
     pub async fn load(&self, bytes: impl Into<Bytes>) -> Result<Plugin, LoadError> {
-        let (engine, bytes) = (self.clone(), bytes.into());
-        let loading = tokio::task::spawn_blocking(move || engine.load_blocking(&bytes));
-        loading
-            .await
-            .unwrap_or_else(|error| Err(LoadError::Compile(format!("the compiler failed: {error}"))))
+        self.load_at(bytes, Priority::Usual).await
     }
 
-    /// As `load`, on this thread: it takes from tens of milliseconds to many seconds, by the component's size.
+    pub(crate) async fn load_at(&self, bytes: impl Into<Bytes>, priority: Priority) -> Result<Plugin, LoadError> {
+        let (started, bytes) = (Instant::now(), bytes.into());
+        let (engine, looked_at) = (self.clone(), bytes.clone());
+        let (digest, cached) = blocking(move || {
+            check_header(&looked_at)?;
+            let digest = Digested::of(&looked_at);
+            Ok((digest.clone(), engine.compiler().cached(&engine, &digest)))
+        })
+        .await?;
+        let fresh = match cached {
+            Some(component) => Fresh::cached(component),
+            None => self.compiler().compile(self, &bytes, &digest, priority).await?,
+        };
+        let engine = self.clone();
+        let plugin = blocking(move || engine.link(fresh, &bytes, &digest, started)).await?;
+        let Loading { cached, took } = plugin.loading();
+        tracing::debug!(version = plugin.version().short(), cached, took_ms = took.as_millis() as u64, "plugin loaded");
+        Ok(plugin)
+    }
+
+    /// Compiles on this thread and in this process, and keeps nothing: it takes from tens of milliseconds to many seconds.
     pub fn load_blocking(&self, bytes: &[u8]) -> Result<Plugin, LoadError> {
+        let started = Instant::now();
         check_header(bytes)?;
         let component = Component::from_binary(self.wasmtime(), bytes).map_err(|error| LoadError::Compile(format!("{error:#}")))?;
+        self.link(Fresh::unkept(component), bytes, &Digested::of(bytes), started)
+    }
+
+    fn link(&self, fresh: Fresh, bytes: &[u8], digest: &Digested, started: Instant) -> Result<Plugin, LoadError> {
+        let Fresh { component, compiled } = fresh;
         let types = component.component_type();
         let imports: Vec<String> = types.imports(self.wasmtime()).map(|(name, _)| name.to_owned()).collect();
         let exports: Vec<String> = types.exports(self.wasmtime()).map(|(name, _)| name.to_owned()).collect();
-        check_exports(&exports)?;
-        check_imports(&imports)?;
-        let linked = self.linker().instantiate_pre(&component).map_err(|error| LoadError::Link(format!("{error:#}")))?;
-        let handler = Handler::new(linked).map_err(|error| LoadError::Link(format!("{error:#}")))?;
-        let (engine, version, size_bytes) = (self.clone(), version_of(bytes), bytes.len());
-        Ok(Plugin::new(Parts { engine, handler, version, size_bytes, imports, exports }))
+        let contract = check_exports(&exports)?;
+        check_imports(contract, &imports)?;
+        let linked = self
+            .linker(contract)
+            .instantiate_pre(&component)
+            .map_err(|error| LoadError::Link(format!("{error:#}")))?;
+        let handler = (contract.link)(linked).map_err(|error| LoadError::Link(format!("{error:#}")))?;
+        let cached = matches!(compiled, Compiled::Cached);
+        let loading = Loading { cached, took: started.elapsed() };
+        self.compiler().keep(self, &component, compiled, digest);
+        let (engine, version, size_bytes) = (self.clone(), digest.version(), bytes.len());
+        Ok(Plugin::new(Parts { engine, handler, contract, version, size_bytes, imports, exports, loading }))
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, LoadError> + Send + 'static) -> Result<T, LoadError> {
+    let working = tokio::task::spawn_blocking(work);
+    working
+        .await
+        .unwrap_or_else(|error| Err(LoadError::Compile(format!("the compiler failed: {error}"))))
+}
+
+/// The sha256 of a component's bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Digested(pub(crate) [u8; 32]);
+
+impl Digested {
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    fn version(&self) -> PluginVersion {
+        PluginVersion::from(text::hex(&self.0))
     }
 }
 
 /// Lower-case hex sha256.
 pub(crate) fn version_of(bytes: &[u8]) -> PluginVersion {
-    use std::fmt::Write;
-    let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
-        // Writing into a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    PluginVersion::from(hex)
+    Digested::of(bytes).version()
 }
 
 /// Four bytes of magic, two of version, two of layer: 0 is a module, 1 a component.
@@ -135,32 +190,33 @@ fn leb128(bytes: &[u8]) -> Option<(usize, &[u8])> {
     None
 }
 
-fn check_exports(exports: &[String]) -> Result<(), LoadError> {
-    let known = wit_v0_1_0::HANDLER;
-    if exports.iter().any(|export| export == known) {
-        return Ok(());
+/// The newest version that it speaks with this host.
+fn check_exports(exports: &[String]) -> Result<&'static Contract, LoadError> {
+    let spoken = |contract: &&Contract| exports.iter().any(|export| export == contract.handler);
+    if let Some(contract) = contract::SPOKEN.iter().find(spoken) {
+        return Ok(contract);
     }
-    let of_this_contract = |export: &&String| export.split('@').next() == known.split('@').next();
-    match exports.iter().find(of_this_contract) {
+    let known = contract::SPOKEN.iter().map(|contract| contract.handler.to_owned()).collect();
+    match exports.iter().find(|export| export.split('@').next() == Some(contract::HANDLER)) {
         Some(found) => Err(LoadError::OtherVersion { found: found.clone(), known }),
         None => Err(LoadError::NoHandler { exports: exports.to_vec(), known }),
     }
 }
 
-fn check_imports(imports: &[String]) -> Result<(), LoadError> {
-    let names: Vec<String> = imports.iter().filter(|import| !is_known(import)).cloned().collect();
+fn check_imports(contract: &Contract, imports: &[String]) -> Result<(), LoadError> {
+    let names: Vec<String> = imports.iter().filter(|import| !is_known(contract, import)).cloned().collect();
     if names.is_empty() { Ok(()) } else { Err(LoadError::UnknownImports { names }) }
 }
 
 /// Whether an interface of this name is linked; the linker then compares the functions.
-fn is_known(import: &str) -> bool {
+fn is_known(contract: &Contract, import: &str) -> bool {
     const WASI_P2: [&str; 6] = ["cli", "clocks", "filesystem", "io", "random", "sockets"];
     let is_wasi_p2 = || {
         let (package, rest) = import.strip_prefix("wasi:")?.split_once('/')?;
         let (_, version) = rest.split_once('@')?;
         Some(WASI_P2.contains(&package) && version.starts_with("0.2."))
     };
-    wit_v0_1_0::IMPORTS.contains(&import) || is_wasi_p2().unwrap_or(false)
+    contract.imports.contains(&import) || is_wasi_p2().unwrap_or(false)
 }
 
 fn listed(names: &[String]) -> String {
@@ -206,15 +262,19 @@ mod tests {
         check(&with(b"\x01\x03abc\0\0\0\0"), true);
     }
 
+    fn v0_1_0() -> &'static Contract {
+        contract::SPOKEN.iter().find(|contract| contract.version == "0.1.0").unwrap()
+    }
+
     #[test]
     fn known_imports() {
         for import in
             ["tripline:trigger/counters@0.1.0", "wasi:logging/logging@0.1.0-draft", "wasi:io/streams@0.2.12", "wasi:cli/stderr@0.2.0"]
         {
-            assert!(is_known(import), "{import}");
+            assert!(is_known(v0_1_0(), import), "{import}");
         }
         for import in ["tripline:trigger/counters@0.1.1", "wasi:http/types@0.2.0", "wasi:io/streams@0.3.0", "wasi:io/streams", "env", ""] {
-            assert!(!is_known(import), "{import}");
+            assert!(!is_known(v0_1_0(), import), "{import}");
         }
     }
 }

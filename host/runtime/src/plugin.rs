@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tripline_core::delivery::{Batch, Failure, Origin, Outcome, Report};
 use tripline_core::name::PluginVersion;
@@ -12,9 +13,10 @@ use tripline_core::signal::{HandlerResult, Signal};
 
 use crate::call;
 use crate::context::TriggerContext;
+use crate::contract::{Contract, Handler};
 use crate::engine::Engine;
 use crate::guest::Purpose;
-use crate::wit_v0_1_0::{self, Handler};
+use crate::wit_v0_1_0;
 
 /// Why a version may not serve a trigger.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,33 +58,34 @@ impl Capability {
     }
 }
 
+/// How it got here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loading {
+    /// Compiled earlier, and taken from the compile cache.
+    pub cached: bool,
+    /// From its bytes to what can be called: hashed, compiled or read from the cache, checked, linked.
+    pub took: Duration,
+}
+
 /// Cheap to clone.
 #[derive(Clone)]
-pub struct Plugin(Arc<Inner>);
-
-struct Inner {
-    engine: Engine,
-    handler: Handler,
-    version: PluginVersion,
-    size_bytes: usize,
-    imports: Vec<String>,
-    exports: Vec<String>,
-}
+pub struct Plugin(Arc<Parts>);
 
 /// What the loader found out.
 pub(crate) struct Parts {
     pub(crate) engine: Engine,
     pub(crate) handler: Handler,
+    pub(crate) contract: &'static Contract,
     pub(crate) version: PluginVersion,
     pub(crate) size_bytes: usize,
     pub(crate) imports: Vec<String>,
     pub(crate) exports: Vec<String>,
+    pub(crate) loading: Loading,
 }
 
 impl Plugin {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { engine, handler, version, size_bytes, imports, exports } = parts;
-        Self(Arc::new(Inner { engine, handler, version, size_bytes, imports, exports }))
+        Self(Arc::new(parts))
     }
 
     /// The sha256 of the component's bytes.
@@ -106,12 +109,18 @@ impl Plugin {
 
     /// The contract that the host speaks with it: `0.1.0`.
     pub fn contract_version(&self) -> &'static str {
-        wit_v0_1_0::HANDLER.rsplit('@').next().unwrap_or_default()
+        self.0.contract.version
+    }
+
+    pub fn loading(&self) -> Loading {
+        self.0.loading
     }
 
     /// What it imports of that which must be granted. Components of Python and QuickJS import all of it, used or not.
     pub fn asks_for(&self) -> Vec<Capability> {
-        let imports = |interface: &str| self.0.imports.iter().any(|import| import == interface);
+        // Whatever version it speaks: its imports are all of that one.
+        let name = |interface: &str| interface.split('@').next().map(str::to_owned);
+        let imports = |interface: &str| self.0.imports.iter().any(|import| name(import) == name(interface));
         Capability::ALL
             .into_iter()
             .filter(|(_, interface)| imports(interface))

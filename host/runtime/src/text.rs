@@ -16,6 +16,17 @@ pub(crate) fn lines(text: &str, bytes_max: usize) -> String {
     escape(text, bytes_max, true)
 }
 
+/// Lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    let mut hex = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // Writing into a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
+}
+
 fn escape(text: &str, bytes_max: usize, keep_line_breaks: bool) -> String {
     let mut escaped = String::with_capacity(text.len().min(bytes_max));
     for c in text.chars() {

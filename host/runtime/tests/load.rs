@@ -29,7 +29,7 @@ fn what_is_no_webassembly() {
 #[test]
 fn a_core_module() {
     let module = wat::parse_str("(module (func (export \"handle\")))").unwrap();
-    check_refused(&module, |error| matches!(error, LoadError::CoreModule), &["wasm32-wasip2", "wasm-tools component new"]);
+    check_refused(&module, |error| matches!(error, LoadError::CoreModule), &["wasm32-wasip2", "tripline componentize"]);
 }
 
 #[test]
@@ -55,9 +55,13 @@ fn a_component_without_a_handler() {
 
 #[test]
 fn another_version_of_the_contract_names_both() {
-    for found in ["tripline:trigger/handler@0.1.1", "tripline:trigger/handler@0.2.0", "tripline:trigger/handler@1.0.0"] {
+    for found in ["tripline:trigger/handler@0.1.2", "tripline:trigger/handler@0.2.0", "tripline:trigger/handler@1.0.0"] {
         let other = component("other", OK, found, "");
-        check_refused(&other, |error| matches!(error, LoadError::OtherVersion { .. }), &[found, HANDLER]);
+        check_refused(
+            &other,
+            |error| matches!(error, LoadError::OtherVersion { .. }),
+            &[found, HANDLER, "`tripline:trigger/handler@0.0.9`"],
+        );
     }
 }
 

@@ -14,10 +14,10 @@ use serde::Serialize;
 use tripline_core::delivery::Origin;
 use tripline_core::name::StreamName;
 use tripline_core::signal::Silence;
-use tripline_runtime::{Engine, Plugin};
+use tripline_runtime::Plugin;
 
 use super::{ConfigFile, Quiet, output};
-use crate::app::{StartError, engine_config};
+use crate::app::StartError;
 use crate::aws::Aws;
 use crate::config::{Config, Fault, Faults, TriggerConfig};
 use crate::{plugins, sources};
@@ -81,7 +81,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         Err(error) if options.json => return Err(print_faults(error)),
         config => config?,
     };
-    let engine = Engine::new(engine_config(&config))?;
+    let engine = plugins::engine(&config, plugins::Cache::Found)?;
     let mut report = Report { triggers: Vec::new(), warnings: config.warnings.clone(), notes: Vec::new() };
     let mut faults = Vec::new();
     for (name, plugin) in plugins::load(&config, &engine).await {

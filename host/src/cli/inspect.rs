@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
-use tripline_runtime::{Engine, EngineConfig};
+use tripline_runtime::EngineConfig;
 
 use super::output;
 use crate::config::PluginRef;
@@ -18,6 +18,9 @@ pub(crate) struct Options {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
+    /// Compile it anew, and keep nothing under $XDG_CACHE_HOME/tripline (or ~/.cache/tripline).
+    #[arg(long)]
+    no_cache: bool,
 }
 
 #[derive(Serialize)]
@@ -26,6 +29,10 @@ struct Report {
     sha256: String,
     size_bytes: usize,
     contract: String,
+    /// From its bytes to what could be called.
+    load_ms: f64,
+    /// It was compiled earlier.
+    cached: bool,
     must_be_granted: Vec<&'static str>,
     imports: Vec<String>,
     exports: Vec<String>,
@@ -38,7 +45,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     };
     let at = || format!("plugin `{}`", options.plugin);
     let source = plugins::source(&plugin).map_err(anyhow::Error::msg).with_context(at)?;
-    let engine = Engine::new(EngineConfig::default())?;
+    let engine = plugins::engine_of_command(EngineConfig::default(), !options.no_cache)?;
     // Its text has its causes already.
     let plugin = source.load(&engine).await.map_err(|error| anyhow::Error::msg(error.to_string())).with_context(at)?;
     let report = Report {
@@ -46,6 +53,8 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         sha256: plugin.version().to_string(),
         size_bytes: plugin.size_bytes(),
         contract: format!("tripline:trigger@{}", plugin.contract_version()),
+        load_ms: plugin.loading().took.as_micros() as f64 / 1000.0,
+        cached: plugin.loading().cached,
         must_be_granted: plugin.asks_for().into_iter().map(|capability| capability.as_grant()).collect(),
         imports: plugin.imports().to_vec(),
         exports: plugin.exports().to_vec(),
@@ -60,6 +69,7 @@ fn print(report: &Report) -> Result<()> {
         ("sha256", report.sha256.clone()),
         ("size", format!("{} bytes", report.size_bytes)),
         ("contract", report.contract.clone()),
+        ("loaded", format!("in {:.1} ms{}", report.load_ms, if report.cached { ", compiled earlier" } else { ", compiling included" })),
         ("must be granted", grants),
     ];
     for (name, value) in rows {

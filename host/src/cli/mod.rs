@@ -1,6 +1,8 @@
 //! The command line: what there is to say, and which function does it.
 
 mod check;
+mod compile_worker;
+mod componentize;
 mod data;
 mod desk;
 mod dlq;
@@ -64,6 +66,11 @@ enum Command {
     Test(test::Options),
     /// Say which recorded changes match a pattern and, of those that do not, why.
     Filter(filter::Options),
+    /// Make a plugin of a core WebAssembly module: embed the contract, adapt WASI preview 1.
+    Componentize(componentize::Options),
+    /// Compiles one component from stdin to stdout, for a host, in bounds.
+    #[command(hide = true)]
+    CompileWorker(compile_worker::Options),
     /// What plugins have committed.
     #[command(subcommand)]
     State(StateCommand),
@@ -125,6 +132,10 @@ impl std::error::Error for Quiet {}
 
 impl Cli {
     pub fn run(self) -> Result<()> {
+        // Before anything is started: its bounds hold for the whole process.
+        if let Command::CompileWorker(options) = &self.command {
+            return compile_worker::run(options);
+        }
         start_logging(&self.log, self.log_format)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
@@ -138,6 +149,8 @@ impl Cli {
                 Command::Filter(options) => filter::run(&options),
                 Command::Inspect(options) => inspect::run(&options).await,
                 Command::Test(options) => test::run(&options).await,
+                Command::Componentize(options) => componentize::run(&options),
+                Command::CompileWorker(options) => compile_worker::run(&options),
                 Command::State(StateCommand::Dump(options)) => data::dump(&options),
                 Command::Dlq(command) => dlq::run(&command).await,
                 Command::Triggers(command) => triggers::run(&command).await,

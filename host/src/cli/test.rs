@@ -53,6 +53,9 @@ pub(crate) struct Options {
     /// Write what this run shows into the file of --expect.
     #[arg(long, requires = "expect")]
     update: bool,
+    /// Compile the plugin anew, and keep nothing under $XDG_CACHE_HOME/tripline (or ~/.cache/tripline).
+    #[arg(long)]
+    no_cache: bool,
     /// Print one line of JSON for each change, and one for all.
     #[arg(long)]
     json: bool,
@@ -225,7 +228,7 @@ impl Options {
         let stream = config.streams.remove(&trigger.stream);
         let (table, region) = stream.map(|stream| (stream.table, stream.connection.region)).unzip();
         let senders = config.mailers.into_iter().map(|(name, mailer)| (name, mailer.from)).collect();
-        Ok(Setup { trigger, senders, table, region: region.flatten() })
+        Ok(Setup { trigger, senders, table, region: region.flatten(), cache: !self.no_cache })
     }
 
     fn of_flags(&self, events: &Events) -> Result<Setup> {
@@ -250,7 +253,7 @@ impl Options {
             settings: Arc::new(flags.settings()?),
             allow_loop: false,
         };
-        Ok(Setup { trigger, senders, table: None, region: None })
+        Ok(Setup { trigger, senders, table: None, region: None, cache: !self.no_cache })
     }
 }
 

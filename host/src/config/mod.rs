@@ -41,7 +41,7 @@ pub use fault::{Fault, Faults, Place};
 pub(crate) use unit::{duration, size};
 
 use read::{Source, Value};
-use schema::{HOST, LETTERS, ROOT};
+use schema::{COMPILE, HOST, LETTERS, ROOT};
 use trigger::Known;
 
 #[derive(Debug)]
@@ -66,6 +66,22 @@ pub struct HostConfig {
     /// Series of each trigger's counters on /metrics.
     pub counter_series_max: usize,
     pub dead_letters: Bounds,
+    pub compile: CompileConfig,
+}
+
+/// What compiling a plugin may take, and how much of what was compiled is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompileConfig {
+    pub time_max: Duration,
+    pub memory_bytes_max: u64,
+    /// Under `data_dir`, of all plugins together.
+    pub cache_bytes_max: u64,
+}
+
+impl Default for CompileConfig {
+    fn default() -> Self {
+        Self { time_max: Duration::from_secs(300), memory_bytes_max: 4 << 30, cache_bytes_max: 1 << 30 }
+    }
 }
 
 /// How to reach a table. What is none comes from the AWS default chain.
@@ -283,7 +299,23 @@ fn host(root: &Value<'_>, value: Option<Value<'_>>) -> HostConfig {
         instances_max: get("instances_max").and_then(|value| value.integer(1..=INSTANCES_MAX as usize)).unwrap_or(64),
         counter_series_max: get("counter_series_max").and_then(|value| value.integer(1..=100_000)).unwrap_or(1000),
         dead_letters: get("dead_letters").map(|value| dead_letters(&value)).unwrap_or_default(),
+        compile: get("compile").map(|value| compile(&value)).unwrap_or_default(),
     }
+}
+
+fn compile(value: &Value<'_>) -> CompileConfig {
+    let mut compile = CompileConfig::default();
+    if let Some(section) = value.section(&COMPILE) {
+        let time_max = section
+            .get("time_max")
+            .and_then(|value| value.duration(Duration::from_secs(1)..=Duration::from_secs(3600)));
+        compile.time_max = time_max.unwrap_or(compile.time_max);
+        let memory_max = section.get("memory_max").and_then(|value| value.size(256 << 20..=64 << 30));
+        compile.memory_bytes_max = memory_max.map_or(compile.memory_bytes_max, |bytes| bytes as u64);
+        let cache_max = section.get("cache_max").and_then(|value| value.size(1 << 20..=1 << 40));
+        compile.cache_bytes_max = cache_max.map_or(compile.cache_bytes_max, |bytes| bytes as u64);
+    }
+    compile
 }
 
 fn dead_letters(value: &Value<'_>) -> Bounds {

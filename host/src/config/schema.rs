@@ -23,11 +23,13 @@ pub(super) const ROOT: Schema = Schema {
 
 pub(super) const HOST: Schema = Schema {
     title: "[host]",
-    built: &["data_dir", "listen", "drain_max", "instances_max", "counter_series_max", "dead_letters"],
+    built: &["data_dir", "listen", "drain_max", "instances_max", "counter_series_max", "dead_letters", "compile"],
     planned: &[],
 };
 
 pub(super) const LETTERS: Schema = Schema { title: "[host.dead_letters]", built: &["age_max", "bytes_max"], planned: &[] };
+
+pub(super) const COMPILE: Schema = Schema { title: "[host.compile]", built: &["time_max", "memory_max", "cache_max"], planned: &[] };
 
 pub(super) const STREAM: Schema = Schema {
     title: "[streams.NAME]",
@@ -81,4 +83,4 @@ pub(super) const GRANTS: Schema = Schema {
 
 #[cfg(test)]
 pub(super) const ALL: &[&Schema] =
-    &[&ROOT, &HOST, &LETTERS, &STREAM, &TARGET, &MAILER, &PASSWORD, &TRIGGER, &BATCH, &RETRY, &LIMITS, &GRANTS];
+    &[&ROOT, &HOST, &LETTERS, &COMPILE, &STREAM, &TARGET, &MAILER, &PASSWORD, &TRIGGER, &BATCH, &RETRY, &LIMITS, &GRANTS];

@@ -22,7 +22,7 @@ use tripline_capability::mail::{Mailer, MailerConfig, Transport};
 use tripline_core::delivery::{Origin, Policy};
 use tripline_core::name::StreamArn;
 use tripline_core::port::{Grants, Mailbox, MetricSink, StateReader, TableTarget};
-use tripline_runtime::{Engine, EngineConfig, Plugin, TriggerContext};
+use tripline_runtime::{EngineConfig, Plugin, TriggerContext};
 
 pub(crate) use events::Events;
 pub(crate) use expect::{Form, difference};
@@ -47,11 +47,13 @@ pub(crate) struct Setup {
     /// The followed table and its region; what is none, the recorded changes tell.
     pub(crate) table: Option<String>,
     pub(crate) region: Option<String>,
+    /// Take machine code from the user's cache, and keep it there.
+    pub(crate) cache: bool,
 }
 
 /// What becomes of each change, in the file's order.
 pub(crate) async fn run(setup: &Setup, events: &Events) -> Result<Told> {
-    let plugin = load(&setup.trigger).await?;
+    let plugin = load(setup).await?;
     let (stage, clock) = (Arc::new(Stage::default()), Clock::default());
     let context = TriggerContext {
         clock: clock.shared(),
@@ -68,10 +70,11 @@ pub(crate) async fn run(setup: &Setup, events: &Events) -> Result<Told> {
 }
 
 /// Says what the plugin can ask for and is not granted.
-async fn load(trigger: &TriggerConfig) -> Result<Plugin> {
+async fn load(setup: &Setup) -> Result<Plugin> {
+    let trigger = &setup.trigger;
     let defaults = EngineConfig::default();
     let memory_bytes_max = defaults.memory_bytes_max.max(trigger.limits.memory_bytes_max);
-    let engine = Engine::new(EngineConfig { instances_max: 1, memory_bytes_max })?;
+    let engine = plugins::engine_of_command(EngineConfig { instances_max: 1, memory_bytes_max }, setup.cache)?;
     let loaded = match plugins::source(&trigger.plugin) {
         Ok(source) => source.load(&engine).await.map_err(|error| error.to_string()),
         Err(reason) => Err(reason),

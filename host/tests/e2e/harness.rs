@@ -29,6 +29,8 @@ const STALLED_AFTER: Duration = Duration::from_secs(60);
 pub(crate) fn tripline() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
     command.env("TRIPLINE_LOG", "info,tripline=debug");
+    // Not in the home of who runs the tests.
+    command.env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"));
     for name in ["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"] {
         command.env_remove(name);
     }

@@ -4,6 +4,8 @@
 
 mod api;
 mod command_line;
+mod compile;
+mod componentize;
 mod credentials;
 mod delivery;
 mod dlq;

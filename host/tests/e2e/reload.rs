@@ -77,7 +77,9 @@ impl Kind {
             Self::CutOff => "still being written?",
             Self::CoreModule => "a core WebAssembly module",
             Self::FailsItsProbe => "its probe for trigger `stats` failed",
-            Self::OtherWorld => "`tripline:trigger/handler@9.1.0`, and this host speaks `tripline:trigger/handler@0.1.0`",
+            Self::OtherWorld => {
+                "`tripline:trigger/handler@9.1.0`, and this host speaks `tripline:trigger/handler@0.1.1`, `tripline:trigger/handler@0.1.0`"
+            }
         }
     }
 }

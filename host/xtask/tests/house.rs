@@ -36,6 +36,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 /// What tests may import besides.
 const TESTS_MAY_IMPORT: [&str; 3] = ["tripline-bundled", "tripline-local", "tripline-world"];
 
+/// Versions of the contract that no release speaks.
+const TEST_VERSIONS: &str = "test-versions";
+
 /// Core decides and does nothing else: crates that do IO, by name or by the beginning of it.
 const NOT_IN_CORE: [&str; 9] = ["tokio", "aws-", "wasmtime", "rusqlite", "libsqlite3-sys", "hyper", "reqwest", "mio", "tracing"];
 
@@ -69,7 +72,9 @@ fn forbidden(metadata: &Metadata, allowed: &BTreeMap<&str, &[&str]>) -> Vec<Stri
         };
         for dependency in &package.dependencies {
             let imported = dependency.name.as_str();
-            let for_tests = dependency.kind == DependencyKind::Development && TESTS_MAY_IMPORT.contains(&imported);
+            // Of itself: to turn on what only its tests have.
+            let for_tests =
+                dependency.kind == DependencyKind::Development && (TESTS_MAY_IMPORT.contains(&imported) || imported == importer);
             if names.contains(imported) && !may.contains(&imported) && !may.contains(&"*") && !for_tests {
                 edges.push(format!("{importer} -> {imported}"));
             }
@@ -89,6 +94,22 @@ fn imports_go_one_way() {
     // The test sees edges at all: without leave for core, the siblings fail.
     allowed.insert("tripline-admin", &[]);
     assert_eq!(forbidden(&metadata, &allowed), ["tripline-admin -> tripline-core"]);
+}
+
+#[test]
+fn what_is_for_tests_is_in_no_host() {
+    let metadata = metadata(&["--no-deps"]);
+    let turned_on = |kind: DependencyKind| {
+        let dependencies = metadata.workspace_packages().into_iter().flat_map(|package| &package.dependencies);
+        dependencies
+            .filter(|dependency| dependency.kind == kind)
+            .any(|dependency| dependency.features.iter().any(|feature| feature == TEST_VERSIONS))
+    };
+    assert!(!turned_on(DependencyKind::Normal) && !turned_on(DependencyKind::Build));
+    assert!(turned_on(DependencyKind::Development));
+    let runtime = metadata.packages.iter().find(|package| package.name.as_str() == "tripline-runtime").unwrap();
+    assert_eq!(runtime.features.get(TEST_VERSIONS), Some(&Vec::new()));
+    assert!(!runtime.features.contains_key("default"));
 }
 
 fn host_triple() -> String {

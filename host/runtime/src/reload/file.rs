@@ -20,6 +20,7 @@ use super::bell::{Bell, Look};
 use super::slot::Slot;
 use super::source;
 use super::stamp::Stamp;
+use crate::compile::Priority;
 use crate::context::TriggerContext;
 use crate::engine::Engine;
 use crate::load::{LoadError, is_unfinished, version_of};
@@ -152,7 +153,7 @@ impl PluginFile {
             self.refused = None;
             return POLL;
         }
-        match self.engine.load(bytes).await {
+        match self.engine.load_at(bytes, Priority::Behind).await {
             Ok(plugin) => self.try_version(plugin, 1, now).await,
             Err(error) => {
                 self.refuse(Some(version), error.to_string());

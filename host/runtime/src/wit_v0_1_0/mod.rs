@@ -15,6 +15,8 @@ use wasmtime::Store;
 use wasmtime::component::{HasSelf, InstancePre, Linker};
 
 use self::bindings::tripline::trigger::types as wit;
+#[cfg(feature = "test-versions")]
+pub(crate) use self::imports::Refused;
 use crate::guest::Guest;
 use crate::text;
 

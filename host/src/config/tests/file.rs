@@ -80,7 +80,7 @@ grants = { mailers = ["office"] }
             tripline.toml:4:1: host.drain_max: a duration is needed, this is an integer
               remedy: write a whole number with a unit (ms, s, m, h) in quotes, from "1s" to "15m"
             tripline.toml:5:1: host.colour: unknown key
-              remedy: remove it; [host] has: data_dir, listen, drain_max, instances_max, counter_series_max, dead_letters
+              remedy: remove it; [host] has: data_dir, listen, drain_max, instances_max, counter_series_max, dead_letters, compile
             tripline.toml:7:10: streams.users.table: is missing
               remedy: write table = "NAME", or arn = "…"
             tripline.toml:8:1: streams.users.tabel: unknown key

@@ -49,6 +49,11 @@ fn what_is_left_out_has_the_default_of_the_docs() {
                 age_max: 2592000s,
                 bytes_max: 1073741824,
             },
+            compile: CompileConfig {
+                time_max: 300s,
+                memory_bytes_max: 4294967296,
+                cache_bytes_max: 1073741824,
+            },
         }
         {
             "users": StreamConfig {

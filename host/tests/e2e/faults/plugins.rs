@@ -78,9 +78,9 @@ async fn a_plugin_that_cannot_serve() {
         error: plugin `DIR/plugin.wasm`: not WebAssembly: a plugin is a binary component, which begins with `\0asm`: name the file that the build makes
     "#]]).await;
     check_bytes(&bench, b"\0asm\x01\0\0\0", expect![[r#"
-        error: triggers.stats: plugin `DIR/plugin.wasm`: a core WebAssembly module, not a component: build it for a target that makes components (Rust: wasm32-wasip2), or make one of it with `wasm-tools component new`
+        error: triggers.stats: plugin `DIR/plugin.wasm`: a core WebAssembly module, not a component: build it for a target that makes components (Rust: wasm32-wasip2), or make one of it with `tripline componentize`
     "#]], expect![[r#"
-        error: plugin `DIR/plugin.wasm`: a core WebAssembly module, not a component: build it for a target that makes components (Rust: wasm32-wasip2), or make one of it with `wasm-tools component new`
+        error: plugin `DIR/plugin.wasm`: a core WebAssembly module, not a component: build it for a target that makes components (Rust: wasm32-wasip2), or make one of it with `tripline componentize`
     "#]]).await;
     check_bytes(&bench, &counter()[..50_000], expect![[r#"
         error: triggers.stats: plugin `DIR/plugin.wasm`: cut off: its 50000 bytes end in the midst of a section: is it still being written? Else build or copy it again
@@ -95,15 +95,15 @@ async fn a_plugin_that_cannot_serve() {
 async fn components(bench: &Bench) {
     // The smallest component there is.
     check_bytes(bench, b"\0asm\x0d\0\x01\0", expect![[r#"
-        error: triggers.stats: plugin `DIR/plugin.wasm`: has no handler: it must export `tripline:trigger/handler@0.1.0`, and exports nothing: build it for the world tripline:trigger/plugin
+        error: triggers.stats: plugin `DIR/plugin.wasm`: has no handler: it must export one of `tripline:trigger/handler@0.1.1`, `tripline:trigger/handler@0.1.0`, `tripline:trigger/handler@0.0.9`, and exports nothing: build it for the world tripline:trigger/plugin
     "#]], expect![[r#"
-        error: plugin `DIR/plugin.wasm`: has no handler: it must export `tripline:trigger/handler@0.1.0`, and exports nothing: build it for the world tripline:trigger/plugin
+        error: plugin `DIR/plugin.wasm`: has no handler: it must export one of `tripline:trigger/handler@0.1.1`, `tripline:trigger/handler@0.1.0`, `tripline:trigger/handler@0.0.9`, and exports nothing: build it for the world tripline:trigger/plugin
     "#]]).await;
     let other_version = counter_with("tripline:trigger/handler@0.1.0", "tripline:trigger/handler@0.2.0");
     check_bytes(bench, &other_version, expect![[r#"
-        error: triggers.stats: plugin `DIR/plugin.wasm`: speaks `tripline:trigger/handler@0.2.0`, and this host speaks `tripline:trigger/handler@0.1.0`: build it with the SDK of this host's version, or update the host
+        error: triggers.stats: plugin `DIR/plugin.wasm`: speaks `tripline:trigger/handler@0.2.0`, and this host speaks `tripline:trigger/handler@0.1.1`, `tripline:trigger/handler@0.1.0`, `tripline:trigger/handler@0.0.9`: build it with the SDK of this host's version, or update the host
     "#]], expect![[r#"
-        error: plugin `DIR/plugin.wasm`: speaks `tripline:trigger/handler@0.2.0`, and this host speaks `tripline:trigger/handler@0.1.0`: build it with the SDK of this host's version, or update the host
+        error: plugin `DIR/plugin.wasm`: speaks `tripline:trigger/handler@0.2.0`, and this host speaks `tripline:trigger/handler@0.1.1`, `tripline:trigger/handler@0.1.0`, `tripline:trigger/handler@0.0.9`: build it with the SDK of this host's version, or update the host
     "#]]).await;
     let unknown = counter_with("tripline:trigger/counters@0.1.0", "tripline:trigger/calendar@0.1.0");
     check_bytes(bench, &unknown, expect![[r#"

@@ -61,14 +61,10 @@ impl config::Host for Guest {
 
 impl counters::Host for Guest {
     fn add(&mut self, change: u32, name: String, labels: Vec<(String, String)>, delta: String) -> Result<(), counters::CounterError> {
-        if !self.context.grants.counters {
-            return Err(counters::CounterError::AccessDenied(self.denied("counters", "counters = true")));
-        }
-        let counter = series("counter", name, labels).map_err(counters::CounterError::Invalid)?;
-        let delta = Decimal::parse(&delta).map_err(|error| counters::CounterError::Invalid(error.to_string()))?;
-        self.effects
-            .push(change, Mutation::AddCounter { counter, delta })
-            .map_err(counters::CounterError::Invalid)
+        self.add_counter(change, name, labels, &delta).map_err(|refused| match refused {
+            Refused::Denied(reason) => counters::CounterError::AccessDenied(reason),
+            Refused::Invalid(reason) => counters::CounterError::Invalid(reason),
+        })
     }
 }
 
@@ -126,7 +122,34 @@ impl mailer::Host for Guest {
     }
 }
 
+/// Why a call of the guest's is not done, in whatever words its version of the contract has for it.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    Denied(String),
+    Invalid(String),
+}
+
+#[cfg(feature = "test-versions")]
+impl Refused {
+    /// For a version that does not tell them apart.
+    pub(crate) fn into_reason(self) -> String {
+        match self {
+            Self::Denied(reason) | Self::Invalid(reason) => reason,
+        }
+    }
+}
+
 impl Guest {
+    /// What `counters` is in every version of the contract.
+    pub(crate) fn add_counter(&mut self, change: u32, name: String, labels: Vec<(String, String)>, delta: &str) -> Result<(), Refused> {
+        if !self.context.grants.counters {
+            return Err(Refused::Denied(self.denied("counters", "counters = true")));
+        }
+        let counter = series("counter", name, labels).map_err(Refused::Invalid)?;
+        let delta = Decimal::parse(delta).map_err(|error| Refused::Invalid(error.to_string()))?;
+        self.effects.push(change, Mutation::AddCounter { counter, delta }).map_err(Refused::Invalid)
+    }
+
     /// What is missing, and the line of `tripline.toml` that grants it.
     fn denied(&self, what: &str, grant: &str) -> String {
         let trigger = &self.context.trigger;
