@@ -18,7 +18,7 @@ use tripline_capability::tables::{Named, Target};
 use tripline_core::budget::Budget;
 use tripline_core::feed::Reading;
 use tripline_core::name::{StreamName, TriggerName};
-use tripline_core::port::{Grants, Mailbox, StoreError, StreamInfo, TableTarget};
+use tripline_core::port::{Grants, HttpClient, Mailbox, StoreError, StreamInfo, TableTarget};
 use tripline_core::reader::Pace;
 use tripline_core::signal::{Signal, Signals};
 use tripline_runtime::{EngineConfig, PluginFile, PluginSource, PluginUse, Slot};
@@ -285,7 +285,14 @@ impl Base {
             };
             // Its stream's fault is said already.
             let Some(info) = info else { continue };
-            let trigger = Arc::new(self.trigger(trigger, places, Slot::new(plugin.clone())));
+            let http = match plugins::http_client(trigger) {
+                Ok(http) => http,
+                Err(fault) => {
+                    faults.push(fault);
+                    continue;
+                }
+            };
+            let trigger = Arc::new(self.trigger(trigger, places, http, Slot::new(plugin.clone())));
             faults.extend(trigger.wants_more_than(info));
             // So are those of its targets and mailers: without them, the plugin would only say that nobody granted them.
             if !places.have(&config.triggers[&name].grants) {
@@ -298,7 +305,7 @@ impl Base {
         triggers
     }
 
-    fn trigger(&self, config: &TriggerConfig, places: &Places, slot: Slot) -> Trigger {
+    fn trigger(&self, config: &TriggerConfig, places: &Places, http: Option<Arc<dyn HttpClient>>, slot: Slot) -> Trigger {
         let table = |name: &str| places.targets.get(name).map(|target| (name.into(), target.clone() as Arc<dyn TableTarget>));
         let mailer = |name: &str| places.mailers.get(name).map(|mailer| (name.into(), mailer.clone() as Arc<dyn Mailbox>));
         let grants = Grants {
@@ -308,6 +315,7 @@ impl Base {
             reads: config.grants.reads.iter().filter_map(|name| table(name)).collect(),
             metrics: config.grants.metrics.then(|| self.telemetry.metrics_of(&config.name)),
             mailers: config.grants.mailers.iter().filter_map(|name| mailer(name)).collect(),
+            http,
         };
         Trigger {
             name: config.name.clone(),

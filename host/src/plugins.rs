@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tripline_bundled as bundled;
+use tripline_capability::http::{Client, SystemResolver};
 use tripline_core::delivery::Origin;
 use tripline_core::effect::{CounterKey, Mail};
 use tripline_core::name::TriggerName;
 use tripline_core::port::{
-    BoxFuture, Grants, MailDraft, MailOrigin, Mailbox, MetricSample, MetricSink, StateEntry, StateReader, StoreError, TableReadError,
-    TableSpot, TableTarget, TableWrite, TransactError, Transaction, WriteError,
+    BoxFuture, Grants, HttpClient, HttpError, HttpHead, HttpRequest, HttpResponse, MailDraft, MailOrigin, Mailbox, MetricSample,
+    MetricSink, StateEntry, StateReader, StoreError, TableReadError, TableSpot, TableTarget, TableWrite, TransactError, Transaction,
+    WriteError,
 };
 use tripline_core::signal::Signals;
 use tripline_core::time::Timestamp;
@@ -128,6 +130,7 @@ pub fn unconnected(trigger: &TriggerConfig, signals: Arc<dyn Signals>) -> Trigge
         reads: trigger.grants.reads.iter().map(|name| table(name)).collect(),
         metrics: trigger.grants.metrics.then(|| Arc::new(Unconnected) as Arc<dyn MetricSink>),
         mailers: trigger.grants.mailers.iter().map(|name| mailer(name)).collect(),
+        http: (!trigger.grants.http.is_empty()).then(|| Arc::new(Unconnected) as Arc<dyn HttpClient>),
     };
     context(trigger, grants, signals)
 }
@@ -162,6 +165,16 @@ impl MetricSink for Unconnected {
     }
 }
 
+impl HttpClient for Unconnected {
+    fn allows(&self, _: &HttpHead) -> Result<Arc<str>, HttpError> {
+        Err(HttpError::Denied("nothing is sent while a plugin is checked".to_owned()))
+    }
+
+    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, HttpError>> {
+        Box::pin(async move { self.allows(&request.head).and_then(|_| Err(HttpError::Denied("nothing is connected".to_owned()))) })
+    }
+}
+
 impl Mailbox for Unconnected {
     fn accept(&self, _: MailDraft, _: &MailOrigin<'_>) -> Result<Mail, String> {
         Err("nothing is sent while a plugin is checked".to_owned())
@@ -191,6 +204,18 @@ pub fn context(trigger: &TriggerConfig, grants: Grants, signals: Arc<dyn Signals
     }
 }
 
+/// None where the trigger is granted no http.
+pub fn http_client(trigger: &TriggerConfig) -> Result<Option<Arc<dyn HttpClient>>, String> {
+    let allowed = trigger.grants.http.clone();
+    if allowed.is_empty() {
+        return Ok(None);
+    }
+    match Client::build(allowed, Arc::new(SystemResolver)) {
+        Ok(client) => Ok(Some(Arc::new(client))),
+        Err(error) => Err(format!("triggers.{}.grants.http: {error}", trigger.name)),
+    }
+}
+
 /// What the plugin asks for and whether the trigger is granted it.
 pub fn asked_and_granted(plugin: &Plugin, grants: &GrantsConfig) -> Vec<(Capability, bool)> {
     plugin
@@ -206,6 +231,7 @@ fn is_granted(capability: Capability, grants: &GrantsConfig) -> bool {
         Capability::State => grants.state,
         Capability::Tables => !grants.tables.is_empty() || !grants.reads.is_empty(),
         Capability::Mailer => !grants.mailers.is_empty(),
+        Capability::Http => !grants.http.is_empty(),
         Capability::Metrics => grants.metrics,
     }
 }

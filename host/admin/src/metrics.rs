@@ -237,6 +237,8 @@ impl PluginMetrics {
 pub(crate) struct EffectMetrics {
     pub(crate) table_writes: Counters<2>,
     pub(crate) table_write_duration: Histograms<1>,
+    pub(crate) http_requests: Counters<3>,
+    pub(crate) http_request_duration: Histograms<2>,
     pub(crate) transactions: Counters<2>,
     pub(crate) transaction_duration: Histograms<1>,
     pub(crate) table_reads: Counters<2>,
@@ -253,6 +255,15 @@ impl EffectMetrics {
             table_writes: r.counter("tripline_table_writes_total", "Writes of plugins into tables by result", ["target", "result"]),
             table_write_duration: r
                 .histogram(seconds("tripline_table_write_duration_seconds", "How long a write into a table took"), ["target"]),
+            http_requests: r.counter(
+                "tripline_http_requests_total",
+                "Http requests that plugins asked for, by the entry of grants.http that allows them (empty: none does) and by result",
+                ["trigger", "place", "result"],
+            ),
+            http_request_duration: r.histogram(
+                seconds("tripline_http_request_duration_seconds", "How long an http request took, the wait for its turn included"),
+                ["trigger", "place"],
+            ),
             transactions: r.counter(
                 "tripline_table_transactions_total",
                 "Transactions of plugins by result and the target of their first write",

@@ -191,6 +191,10 @@ fn effect(signal: &Signal<'_>) {
         Signal::TableWritten { target: table, result, took } => {
             debug!(target: "tripline::table", table, result = result.as_str(), ?took, "table written");
         }
+        // Why there was no answer stands in the plugin's own log.
+        Signal::HttpAsked { trigger, place, result, took } => {
+            debug!(target: "tripline::http", %trigger, place, result = result.as_str(), ?took, "http request");
+        }
         Signal::TableTransacted { target: table, result, took } => {
             debug!(target: "tripline::table", table, result = result.as_str(), ?took, "transaction ended");
         }

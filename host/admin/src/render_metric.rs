@@ -240,6 +240,13 @@ fn effect(metrics: &Metrics, signal: &Signal<'_>) {
             m.table_writes.of([target, result.as_str()]).inc();
             m.table_write_duration.of([target]).observe(took.as_secs_f64());
         }
+        Signal::HttpAsked { trigger, place, result, took } => {
+            m.http_requests.of([trigger.as_str(), place, result.as_str()]).inc();
+            // What no entry allows took no time.
+            if !place.is_empty() {
+                m.http_request_duration.of([trigger.as_str(), place]).observe(took.as_secs_f64());
+            }
+        }
         Signal::TableTransacted { target, result, took } => {
             m.transactions.of([target, result.as_str()]).inc();
             m.transaction_duration.of([target]).observe(took.as_secs_f64());

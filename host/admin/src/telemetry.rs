@@ -82,6 +82,7 @@ impl Group {
             | Signal::GuestLogsDropped { .. }
             | Signal::PluginMetricDropped { .. } => Self::Plugin,
             Signal::TableWritten { .. }
+            | Signal::HttpAsked { .. }
             | Signal::TableTransacted { .. }
             | Signal::TableRead { .. }
             | Signal::MailAccepted { .. }

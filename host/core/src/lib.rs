@@ -15,6 +15,7 @@ pub mod feed;
 pub mod filter;
 pub mod follower;
 pub mod gap;
+pub mod http;
 pub mod item_key;
 pub mod keeper;
 pub mod letter;

@@ -9,12 +9,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::checkpoint::Checkpoint;
 use crate::decimal::Decimal;
 use crate::delivery::Seen;
 use crate::effect::{CounterKey, DeadLetter, Mail, Mutation};
 use crate::gap::Gap;
+use crate::http::Scheme;
 use crate::name::{ShardId, StreamArn, TriggerName};
 use crate::rewind::Rewind;
 use crate::sequence::SequenceNumber;
@@ -257,6 +259,7 @@ pub struct Grants {
     pub reads: BTreeMap<Box<str>, Arc<dyn TableTarget>>,
     pub metrics: Option<Arc<dyn MetricSink>>,
     pub mailers: BTreeMap<Box<str>, Arc<dyn Mailbox>>,
+    pub http: Option<Arc<dyn HttpClient>>,
 }
 
 impl fmt::Debug for Grants {
@@ -268,6 +271,7 @@ impl fmt::Debug for Grants {
             .field("reads", &self.reads.keys())
             .field("metrics", &self.metrics.is_some())
             .field("mailers", &self.mailers.keys())
+            .field("http", &self.http.is_some())
             .finish()
     }
 }
@@ -294,4 +298,90 @@ pub struct MailDraft {
     pub subject: String,
     pub text: Option<String>,
     pub html: Option<String>,
+}
+
+/// Sends requests to the places that one trigger may reach, and nowhere else; follows no redirect.
+pub trait HttpClient: Send + Sync {
+    /// Which of the operator's entries allows it, as the operator is shown it; before anything is sent.
+    fn allows(&self, head: &HttpHead) -> Result<Arc<str>, HttpError>;
+    /// Looks by itself whether it is allowed. Dropped, it ends the connection.
+    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, HttpError>>;
+}
+
+/// All of it comes from a guest: what is more than its shape is unchecked.
+#[derive(Clone, Debug)]
+pub struct HttpHead {
+    pub method: Box<str>,
+    pub scheme: Scheme,
+    pub authority: Box<str>,
+    pub path_and_query: Box<str>,
+}
+
+#[derive(Clone)]
+pub struct HttpRequest {
+    pub head: HttpHead,
+    /// Those that say how it is sent are the sender's: they are left out here.
+    pub headers: Vec<(Box<str>, Vec<u8>)>,
+    pub body: Vec<u8>,
+    /// What the guest allows for the connection, and for the beginning of the answer.
+    pub connect_max: Option<Duration>,
+    pub first_byte_max: Option<Duration>,
+}
+
+impl fmt::Debug for HttpRequest {
+    /// Headers and bodies are no business of a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpRequest").field("method", &self.head.method).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone)]
+pub struct HttpResponse {
+    pub status: u16,
+    pub headers: Vec<(Box<str>, Vec<u8>)>,
+    pub body: Vec<u8>,
+}
+
+impl fmt::Debug for HttpResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpResponse").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+/// Why there is no answer. No text holds a secret, a path or a query; the guest gets the kind, its log the text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HttpError {
+    /// The operator's config does not have it.
+    #[error("denied: {0}")]
+    Denied(String),
+    #[error("{0}")]
+    InvalidUrl(String),
+    /// The name leads to an address that nothing may be sent to.
+    #[error("denied: {0}")]
+    Prohibited(String),
+    #[error("{0}")]
+    NoSuchName(String),
+    #[error("{0}")]
+    Unreachable(String),
+    #[error("{0}")]
+    Certificate(String),
+    #[error("{0}")]
+    Tls(String),
+    #[error("no connection within {} ms", .0.as_millis())]
+    ConnectTimeout(Duration),
+    #[error("no answer within {} ms", .0.as_millis())]
+    AnswerTimeout(Duration),
+    #[error("the request's body has more than {0} bytes")]
+    RequestTooLarge(usize),
+    #[error("the answer's headers have more than {0} bytes")]
+    HeadTooLarge(usize),
+    #[error("the answer's body has more than {0} bytes")]
+    ResponseTooLarge(usize),
+    #[error("the plugin has more than {0} bytes of answers that it has not read: it must read each before the next")]
+    TooMuchUnread(usize),
+    /// The connection ended too early.
+    #[error("{0}")]
+    Incomplete(String),
+    #[error("{0}")]
+    Protocol(String),
 }

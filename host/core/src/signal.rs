@@ -215,6 +215,13 @@ pub enum Signal<'a> {
         result: WriteResult,
         took: Duration,
     },
+    /// A plugin asked for an http request. `place`: the operator's entry that allows it; empty where none does.
+    HttpAsked {
+        trigger: &'a TriggerName,
+        place: &'a str,
+        result: HttpResult,
+        took: Duration,
+    },
     /// `target`: of the first write.
     TableTransacted {
         target: &'a str,
@@ -292,6 +299,10 @@ label! {
 }
 label! {
     WriteResult { Ok = "ok", ConditionFailed = "condition_failed", Invalid = "invalid", Unavailable = "unavailable" }
+}
+label! {
+    /// What became of a plugin's http request: the class of the answer's status, or why there is none.
+    HttpResult { Success = "2xx", Redirect = "3xx", ClientError = "4xx", ServerError = "5xx", Denied = "denied", Unreachable = "unreachable", Timeout = "timeout", Failed = "failed", CutOff = "cut_off" }
 }
 label! {
     TransactResult { Ok = "ok", Cancelled = "cancelled", Invalid = "invalid", Unavailable = "unavailable" }

@@ -177,6 +177,7 @@ fn timeout_reason(guest: &Guest) -> String {
     let time_max = guest.context.limits.time_max;
     match guest.waits_in {
         Some(call) => format!("time limit: not done after {time_max:?}, waiting in {call}"),
+        None if guest.http.is_under_way() => format!("time limit: not done after {time_max:?}, waiting for an answer over http"),
         None => format!("time limit: not done after {time_max:?}"),
     }
 }

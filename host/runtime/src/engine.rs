@@ -169,6 +169,7 @@ pub(crate) fn compile_settings() -> Config {
 fn link(engine: &wasmtime::Engine, contract: &Contract) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     (contract.add_to_linker)(&mut linker)?;
     Ok(linker)
 }

@@ -1,6 +1,6 @@
 //! What the host keeps for one instance while it runs: its context, its effects, its logs, its memory.
 //!
-//! Always holds: one per call, never shared; dies with its instance. Has no file, no network, no environment.
+//! Always holds: one per call, never shared; dies with its instance. Has no file, no network but `http`, no environment.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,9 +10,11 @@ use tripline_core::delivery::Batch;
 use tripline_core::name::StreamArn;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{HostWallClock, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
 use crate::context::{Clock, TriggerContext};
 use crate::effects::Effects;
+use crate::http::Http;
 use crate::logs::GuestLogs;
 use crate::memory::Memory;
 use crate::seeded;
@@ -44,6 +46,7 @@ pub(crate) struct Guest {
     /// The host call that the guest waits in, for the reason of a timeout.
     pub(crate) waits_in: Option<&'static str>,
     wasi: WasiCtx,
+    pub(crate) http: Http,
     resources: ResourceTable,
 }
 
@@ -69,6 +72,7 @@ impl Guest {
             purpose,
             effects: Effects::new(batch.changes.len()),
             seen: SeenState::default(),
+            http: Http::new(context, purpose, logs.clone()),
             transactions: Transactions::default(),
             logs,
             memory: Memory::new(context.limits.memory_bytes_max),
@@ -82,6 +86,12 @@ impl Guest {
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.resources }
+    }
+}
+
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http.ctx, table: &mut self.resources, hooks: &mut self.http.hooks }
     }
 }
 

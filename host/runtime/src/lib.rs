@@ -11,6 +11,7 @@ mod contract;
 mod effects;
 mod engine;
 mod guest;
+mod http;
 mod load;
 mod logs;
 mod memory;

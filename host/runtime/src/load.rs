@@ -50,7 +50,7 @@ pub enum LoadError {
     #[error("has no handler: it must export one of {}, and exports {}: build it for the world tripline:trigger/plugin", listed(.known), listed(.exports))]
     NoHandler { exports: Vec<String>, known: Vec<String> },
     #[error(
-        "imports what no version of the contract has: {}: build it without; there are tripline:trigger@0.1.0, wasi:logging, wasi:config, and of WASI 0.2 cli, clocks, filesystem, io, random and sockets",
+        "imports what no version of the contract has: {}: build it without; there are tripline:trigger@0.1.0, wasi:logging, wasi:config, and of WASI 0.2 cli, clocks, filesystem, http's outgoing-handler, io, random and sockets",
         listed(.names)
     )]
     UnknownImports { names: Vec<String> },
@@ -214,7 +214,8 @@ fn is_known(contract: &Contract, import: &str) -> bool {
     let is_wasi_p2 = || {
         let (package, rest) = import.strip_prefix("wasi:")?.split_once('/')?;
         let (_, version) = rest.split_once('@')?;
-        Some(WASI_P2.contains(&package) && version.starts_with("0.2."))
+        let is_http = package == "http" && (rest.starts_with("types@") || rest.starts_with("outgoing-handler@"));
+        Some((is_http || WASI_P2.contains(&package)) && version.starts_with("0.2."))
     };
     contract.imports.contains(&import) || is_wasi_p2().unwrap_or(false)
 }
@@ -268,12 +269,25 @@ mod tests {
 
     #[test]
     fn known_imports() {
-        for import in
-            ["tripline:trigger/counters@0.1.0", "wasi:logging/logging@0.1.0-draft", "wasi:io/streams@0.2.12", "wasi:cli/stderr@0.2.0"]
-        {
+        for import in [
+            "wasi:http/types@0.2.0",
+            "wasi:http/outgoing-handler@0.2.12",
+            "tripline:trigger/counters@0.1.0",
+            "wasi:logging/logging@0.1.0-draft",
+            "wasi:io/streams@0.2.12",
+            "wasi:cli/stderr@0.2.0",
+        ] {
             assert!(is_known(v0_1_0(), import), "{import}");
         }
-        for import in ["tripline:trigger/counters@0.1.1", "wasi:http/types@0.2.0", "wasi:io/streams@0.3.0", "wasi:io/streams", "env", ""] {
+        for import in [
+            "tripline:trigger/counters@0.1.1",
+            "wasi:http/types@0.3.0",
+            "wasi:http/incoming-handler@0.2.0",
+            "wasi:io/streams@0.3.0",
+            "wasi:io/streams",
+            "env",
+            "",
+        ] {
             assert!(!is_known(v0_1_0(), import), "{import}");
         }
     }

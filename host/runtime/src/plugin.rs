@@ -34,15 +34,19 @@ pub enum Capability {
     State,
     Tables,
     Mailer,
+    Http,
     Metrics,
 }
 
+const HTTP: &str = "wasi:http/outgoing-handler@0.2.12";
+
 impl Capability {
-    const ALL: [(Self, &'static str); 5] = [
+    const ALL: [(Self, &'static str); 6] = [
         (Self::Counters, wit_v0_1_0::COUNTERS),
         (Self::State, wit_v0_1_0::STATE),
         (Self::Tables, wit_v0_1_0::TABLES),
         (Self::Mailer, wit_v0_1_0::MAILER),
+        (Self::Http, HTTP),
         (Self::Metrics, wit_v0_1_0::METRICS),
     ];
 
@@ -53,6 +57,7 @@ impl Capability {
             Self::State => "state",
             Self::Tables => "tables",
             Self::Mailer => "mailers",
+            Self::Http => "http",
             Self::Metrics => "metrics",
         }
     }

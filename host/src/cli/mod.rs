@@ -176,6 +176,8 @@ pub fn complain(error: &anyhow::Error) {
 fn start_logging(filter: &str, format: LogFormat) -> Result<()> {
     let filter =
         EnvFilter::try_new(filter).with_context(|| format!("--log: `{filter}` is no filter such as `info` or `tripline=debug,warn`"))?;
+    // It warns of each request that is none, as many as a plugin makes.
+    let filter = filter.add_directive("wasmtime_wasi_http=off".parse()?);
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Json => logs.json().flatten_event(true).init(),

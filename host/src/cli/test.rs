@@ -11,8 +11,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use tripline_capability::http::Allowed;
 use tripline_core::delivery::Policy;
 use tripline_core::filter::Pattern;
+use tripline_core::http::Place;
 use tripline_core::name::TriggerName;
 use tripline_core::projection::AttributePath;
 use tripline_core::start::Start;
@@ -21,7 +23,7 @@ use tripline_runtime::Limits;
 
 use super::{Quiet, output};
 use crate::config::{self, Config, GrantsConfig, PluginRef, TriggerConfig};
-use crate::rehearsal::{self, Events, Form, Setup};
+use crate::rehearsal::{self, Answers, Events, Form, Setup};
 
 /// What a trigger of flags is called.
 const TRIGGER: &str = "test";
@@ -47,6 +49,9 @@ pub(crate) struct Options {
     /// Changes in a batch, at most. Without --trigger 1, so that each change's logs and writes are its own.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     batch: Option<u16>,
+    /// Answers to the plugin's http requests: [{"method": "POST", "url": "https://api.example.com/*", "status": 201, "body": …}].
+    #[arg(long, value_name = "FILE")]
+    http: Option<PathBuf>,
     /// Compare with what FILE holds; where it ends in .json or .jsonl, as with --json.
     #[arg(long, value_name = "FILE")]
     expect: Option<PathBuf>,
@@ -76,7 +81,7 @@ struct Flags {
     /// A setting; with @FILE for its value, the file's text (@@ for a value that begins with @).
     #[arg(long = "setting", value_name = "KEY=VALUE", value_parser = setting, conflicts_with = "trigger")]
     settings: Vec<(String, String)>,
-    /// What the plugin may reach: counters, state, metrics, tables=NAME, reads=NAME or mailers=NAME.
+    /// What the plugin may reach: counters, state, metrics, tables=NAME, reads=NAME, mailers=NAME or http=URL.
     #[arg(long = "grant", value_name = "GRANT", value_parser = grant, conflicts_with = "trigger")]
     grants: Vec<Grant>,
     /// How long one call may take.
@@ -95,6 +100,7 @@ enum Grant {
     Table(Box<str>),
     Read(Box<str>),
     Mailer(Box<str>),
+    Http(Place),
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {
@@ -110,7 +116,8 @@ fn grant(text: &str) -> Result<Grant, String> {
         Some(("reads", name)) if !name.is_empty() => Ok(Grant::Read(name.into())),
         Some(("tables", name)) if !name.is_empty() => Ok(Grant::Table(name.into())),
         Some(("mailers", name)) if !name.is_empty() => Ok(Grant::Mailer(name.into())),
-        _ => Err("write counters, state, metrics, tables=NAME, reads=NAME or mailers=NAME".to_owned()),
+        Some(("http", url)) => Place::parse(url).map(Grant::Http).map_err(|error| format!("the URL {error}")),
+        _ => Err("write counters, state, metrics, tables=NAME, reads=NAME, mailers=NAME or http=URL".to_owned()),
     }
 }
 
@@ -206,6 +213,11 @@ impl Options {
             // The config pins its own.
             setup.trigger.sha256 = None;
         }
+        if let Some(path) = &self.http {
+            let file = path.display().to_string();
+            let text = std::fs::read_to_string(path).with_context(|| format!("{file} cannot be read as UTF-8 text"))?;
+            setup.answers = Arc::new(Answers::read(&text, &file)?);
+        }
         if let Some(batch) = self.batch {
             setup.trigger.policy.records_max = batch.into();
         }
@@ -228,7 +240,7 @@ impl Options {
         let stream = config.streams.remove(&trigger.stream);
         let (table, region) = stream.map(|stream| (stream.table, stream.connection.region)).unzip();
         let senders = config.mailers.into_iter().map(|(name, mailer)| (name, mailer.from)).collect();
-        Ok(Setup { trigger, senders, table, region: region.flatten(), cache: !self.no_cache })
+        Ok(Setup { trigger, senders, table, region: region.flatten(), answers: Arc::default(), cache: !self.no_cache })
     }
 
     fn of_flags(&self, events: &Events) -> Result<Setup> {
@@ -253,7 +265,7 @@ impl Options {
             settings: Arc::new(flags.settings()?),
             allow_loop: false,
         };
-        Ok(Setup { trigger, senders, table: None, region: None, cache: !self.no_cache })
+        Ok(Setup { trigger, senders, table: None, region: None, answers: Arc::default(), cache: !self.no_cache })
     }
 }
 
@@ -268,6 +280,11 @@ impl Flags {
                 Grant::Table(name) => grants.tables.push(name.clone()),
                 Grant::Read(name) => grants.reads.push(name.clone()),
                 Grant::Mailer(name) => grants.mailers.push(name.clone()),
+                Grant::Http(place) => {
+                    grants
+                        .http
+                        .push(Allowed { place: place.clone(), private: false, headers: Vec::new(), authorities: None });
+                }
             }
         }
         grants

@@ -181,6 +181,11 @@ fn password(value: &Value<'_>) -> Option<Secret> {
         return None;
     }
     let section = value.section(&PASSWORD)?;
+    secret(value, &section)
+}
+
+/// From the variable that `env` names, or the file that `file` does.
+pub(super) fn secret(value: &Value<'_>, section: &Section<'_>) -> Option<Secret> {
     let secret = match (section.get("env"), section.get("file")) {
         (Some(_), None) | (None, Some(_)) if !value.needs_secrets() => String::new(),
         (Some(name), None) => name.env()?,
@@ -188,7 +193,7 @@ fn password(value: &Value<'_>) -> Option<Secret> {
             let text = file.file_text(PASSWORD_BYTES_MAX)?;
             let secret = text.trim_end_matches(['\n', '\r']);
             if secret.is_empty() {
-                file.fault("the file is empty", "write the password into it");
+                file.fault("the file is empty", "write the secret into it");
                 return None;
             }
             secret.to_owned()

@@ -7,6 +7,7 @@
 mod endpoint;
 mod fault;
 mod filters;
+mod http;
 mod mailer;
 mod read;
 mod schema;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
+use tripline_capability::http::Allowed;
 use tripline_capability::mail::MailerConfig;
 use tripline_core::delivery::Policy;
 use tripline_core::filter::Pattern;
@@ -178,6 +180,8 @@ pub struct GrantsConfig {
     pub reads: Vec<Box<str>>,
     /// Each one of `Config::mailers`.
     pub mailers: Vec<Box<str>>,
+    /// In the order in which they are looked at.
+    pub http: Vec<Allowed>,
 }
 
 impl Config {

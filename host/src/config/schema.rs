@@ -77,10 +77,15 @@ pub(super) const LIMITS: Schema = Schema { title: "[triggers.NAME.limits]", buil
 
 pub(super) const GRANTS: Schema = Schema {
     title: "[triggers.NAME.grants]",
-    built: &["counters", "state", "tables", "reads", "mailers", "metrics"],
-    planned: &[("http", "remove it; plugins reach tables and mailers only")],
+    built: &["counters", "state", "tables", "reads", "mailers", "metrics", "http"],
+    planned: &[],
 };
+
+pub(super) const HTTP: Schema =
+    Schema { title: "[[triggers.NAME.grants.http]]", built: &["url", "private", "ca", "headers"], planned: &[] };
+
+pub(super) const HEADER: Schema = Schema { title: "[triggers.NAME.grants.http.headers]", built: &["env", "file", "prefix"], planned: &[] };
 
 #[cfg(test)]
 pub(super) const ALL: &[&Schema] =
-    &[&ROOT, &HOST, &LETTERS, &COMPILE, &STREAM, &TARGET, &MAILER, &PASSWORD, &TRIGGER, &BATCH, &RETRY, &LIMITS, &GRANTS];
+    &[&ROOT, &HOST, &LETTERS, &COMPILE, &STREAM, &TARGET, &MAILER, &PASSWORD, &TRIGGER, &BATCH, &RETRY, &LIMITS, &GRANTS, &HTTP, &HEADER];

@@ -16,7 +16,7 @@ use tripline_runtime::Limits;
 use super::fault::did_you_mean;
 use super::read::{Section, Value};
 use super::schema::{BATCH, GRANTS, LIMITS, RETRY, TRIGGER};
-use super::{GrantsConfig, PluginRef, TriggerConfig, filters, settings, start, table, unit};
+use super::{GrantsConfig, PluginRef, TriggerConfig, filters, http, settings, start, table, unit};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -237,6 +237,7 @@ fn grants(section: &Section<'_>, known: &Known<'_>, followed: Option<&table::Ide
             .get("mailers")
             .map(|value| names(&value, &known.mailers, "mailers", |_, _| ()))
             .unwrap_or_default(),
+        http: section.get("http").map(|value| http::http(&value)).unwrap_or_default(),
     }
 }
 

@@ -12,6 +12,7 @@ mod reach;
 mod show;
 mod stage;
 mod told;
+mod web;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,17 +22,19 @@ use anyhow::{Context, Result};
 use tripline_capability::mail::{Mailer, MailerConfig, Transport};
 use tripline_core::delivery::{Origin, Policy};
 use tripline_core::name::StreamArn;
-use tripline_core::port::{Grants, Mailbox, MetricSink, StateReader, TableTarget};
+use tripline_core::port::{Grants, HttpClient, Mailbox, MetricSink, StateReader, TableTarget};
 use tripline_runtime::{EngineConfig, Plugin, TriggerContext};
 
 pub(crate) use events::Events;
 pub(crate) use expect::{Form, difference};
 pub(crate) use told::Told;
+pub(crate) use web::Answers;
 
 use crate::config::TriggerConfig;
 use crate::plugins;
 use play::Play;
 use stage::{Clock, Stage, Table};
+use web::Web;
 
 /// Deliveries of a change, at most: a policy that allows more is cut here, and the change told as given up by the rehearsal.
 const ATTEMPTS_MAX: u32 = 25;
@@ -47,6 +50,7 @@ pub(crate) struct Setup {
     /// The followed table and its region; what is none, the recorded changes tell.
     pub(crate) table: Option<String>,
     pub(crate) region: Option<String>,
+    pub(crate) answers: Arc<Answers>,
     /// Take machine code from the user's cache, and keep it there.
     pub(crate) cache: bool,
 }
@@ -99,6 +103,11 @@ fn grants(setup: &Setup, stage: &Arc<Stage>) -> Result<Grants> {
         let mailer = Mailer::build(MailerConfig { name: name.to_string(), transport, from, rate_max: None })?;
         Ok((name.into(), Arc::new(mailer)))
     };
+    let web = || Web {
+        places: wanted.http.iter().map(|allowed| allowed.place.clone()).collect(),
+        answers: setup.answers.clone(),
+        stage: stage.clone(),
+    };
     Ok(Grants {
         counters: wanted.counters,
         state: wanted.state.then(|| stage.clone() as Arc<dyn StateReader>),
@@ -106,6 +115,7 @@ fn grants(setup: &Setup, stage: &Arc<Stage>) -> Result<Grants> {
         reads: wanted.reads.iter().map(|name| table(name)).collect(),
         metrics: wanted.metrics.then(|| stage.clone() as Arc<dyn MetricSink>),
         mailers: wanted.mailers.iter().map(|name| mailer(name)).collect::<Result<_>>()?,
+        http: (!wanted.http.is_empty()).then(|| Arc::new(web()) as Arc<dyn HttpClient>),
     })
 }
 

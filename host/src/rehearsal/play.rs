@@ -22,6 +22,7 @@ use tripline_runtime::{Plugin, TriggerContext};
 use super::reach::{Measured, Read, Write};
 use super::stage::{Clock, Stage};
 use super::told::{Call, ChangeTold, EffectTold, End, Failed, Json, Log, Told};
+use super::web::Request;
 use super::{ATTEMPTS_MAX, Events};
 
 const SHARD: &str = "shardId-00000000000000000000-00000000";
@@ -52,6 +53,7 @@ struct Part {
     logs: Vec<Log>,
     reads: Vec<Read>,
     writes: Vec<Write>,
+    requests: Vec<Request>,
     metrics: Vec<Measured>,
     /// Of its last delivery: they hold once it is acknowledged.
     made: Vec<Mutation>,
@@ -69,6 +71,7 @@ impl Part {
             logs: Vec::new(),
             reads: Vec::new(),
             writes: Vec::new(),
+            requests: Vec::new(),
             metrics: Vec::new(),
             made: Vec::new(),
             effects: Vec::new(),
@@ -180,6 +183,7 @@ impl<'a> Play<'a> {
                 .metrics
                 .extend(said.metrics.into_iter().map(|(metric, sample)| Measured::of(&metric, sample, &call)));
             first.writes.extend(said.writes.into_iter().map(|written| Write::of(written, &call)));
+            first.requests.extend(said.requests.into_iter().map(|requested| Request::of(requested, &call)));
         }
         for (index, place) in (0u32..).zip(&places) {
             let part = &mut self.parts[*place];
@@ -284,6 +288,7 @@ impl Part {
             logs: self.logs,
             reads: self.reads,
             writes: self.writes,
+            requests: self.requests,
             metrics: self.metrics,
             effects: self.effects,
         }

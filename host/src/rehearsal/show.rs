@@ -36,6 +36,7 @@ impl fmt::Display for ChangeTold {
         self.logs(f)?;
         self.reads.iter().try_for_each(|read| read.fmt(f))?;
         self.writes.iter().try_for_each(|write| write.fmt(f))?;
+        self.requests.iter().try_for_each(|request| request.fmt(f))?;
         self.metrics.iter().try_for_each(|measured| measured.fmt(f))?;
         self.effects.iter().try_for_each(|effect| effect.fmt(f))
     }
@@ -186,6 +187,7 @@ impl fmt::Display for Summary {
         let made = [
             count(self.mails, "mail", "mails"),
             count(self.writes, "table write", "table writes"),
+            count(self.requests, "request", "requests"),
             count(self.reads, "table read", "table reads"),
             count(self.metrics, "sample", "samples"),
         ];

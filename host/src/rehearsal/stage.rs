@@ -19,6 +19,8 @@ use tripline_core::port::{
 use tripline_core::signal::{LogLevel, Signal, Signals};
 use tripline_core::time::Timestamp;
 
+use super::web::Requested;
+
 /// Goes forward when it is told to.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Clock(Arc<AtomicU64>);
@@ -45,6 +47,7 @@ pub(super) struct Said {
     pub(super) logs: Vec<Line>,
     pub(super) reads: Vec<Looked>,
     pub(super) writes: Vec<Written>,
+    pub(super) requests: Vec<Requested>,
     pub(super) metrics: Vec<(CounterKey, MetricSample)>,
 }
 
@@ -160,6 +163,10 @@ impl Stage {
     /// What was said and written since it was last asked.
     pub(super) fn take(&self) -> Said {
         std::mem::take(&mut self.inner().said)
+    }
+
+    pub(super) fn requested(&self, requested: Requested) {
+        self.inner().said.requests.push(requested);
     }
 
     /// One transaction. `Err`: nothing of it holds, since these keys are not as they were seen.

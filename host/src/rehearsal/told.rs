@@ -11,6 +11,7 @@ use tripline_core::effect::{Mail, Mutation};
 
 use super::reach::{Measured, Read, Write};
 use super::stage::Line;
+use super::web::Request;
 
 /// In the file's order.
 #[derive(Debug)]
@@ -39,6 +40,7 @@ pub(super) struct ChangeTold {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) writes: Vec<Write>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) requests: Vec<Request>,
     pub(super) metrics: Vec<Measured>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) effects: Vec<EffectTold>,
@@ -266,6 +268,9 @@ pub(super) struct Summary {
     pub(super) waiting: usize,
     pub(super) mails: usize,
     pub(super) writes: usize,
+    /// Left out where there are none, as in summaries from before there were any.
+    #[serde(skip_serializing_if = "is_none")]
+    pub(super) requests: usize,
     #[serde(skip_serializing_if = "is_none")]
     pub(super) reads: usize,
     #[serde(skip_serializing_if = "is_none")]
@@ -296,6 +301,8 @@ impl Told {
                 .iter()
                 .filter(|effect| matches!(effect, EffectTold::Mail(mail) if !mail.again))
                 .count();
+            summary.writes += change.writes.len();
+            summary.requests += change.requests.len();
             summary.writes += change.writes.iter().filter(|write| write.writes()).count();
             summary.reads += change.reads.len();
             summary.metrics += change.metrics.len();

@@ -14,6 +14,7 @@ mod emulators;
 mod faults;
 mod filters;
 mod harness;
+mod http;
 mod imports;
 mod kill;
 mod letters;
@@ -37,3 +38,5 @@ mod scripted;
 mod streams;
 mod triggers;
 mod views;
+#[path = "../../capability/tests/web_server/mod.rs"]
+mod web_server;

@@ -8,8 +8,11 @@ pub(crate) use crate::bindings::{
     wasi::{config::store, logging::logging},
 };
 
+#[cfg(target_arch = "wasm32")]
+pub(crate) use crate::wasi_http as http;
+
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use crate::testing::host::{counters, logging, mailer, metrics, state, store, tables};
+pub(crate) use crate::testing::host::{counters, http, logging, mailer, metrics, state, store, tables};
 
 pub(crate) use crate::bindings::tripline::trigger::{
     counters::CounterError, mailer as mailer_types, metrics::MetricError, state as state_types, tables as tables_types,

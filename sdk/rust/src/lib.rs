@@ -28,7 +28,7 @@
 //!
 //! - [`Change`] holds what happened and reads images into the author's own types: see [`item`].
 //! - [`Failure`] says whether a change is to be delivered again or given up.
-//! - [`counters`], [`state`], [`tables`], [`mailer`] and [`metrics`] reach what the operator grants; [`settings`] and [`log`] need no grant.
+//! - [`counters`], [`state`], [`tables`], [`mailer`], [`http`] and [`metrics`] reach what the operator grants; [`settings`] and [`log`] need no grant.
 //!
 //! Invariant: nothing is ambient. Whatever changes state in the host takes the change that it belongs to.
 
@@ -39,6 +39,7 @@ mod change;
 pub mod counters;
 mod failure;
 mod host;
+pub mod http;
 pub mod item;
 pub mod log;
 pub mod mailer;
@@ -50,6 +51,8 @@ pub mod state;
 pub mod tables;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
+#[cfg(target_arch = "wasm32")]
+mod wasi_http;
 
 pub use change::{Batch, Change, EventName, Probe, View};
 pub use failure::{Failure, Failures, Position};

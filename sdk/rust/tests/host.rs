@@ -3,7 +3,7 @@
 use tripline_sdk::mailer::Message;
 use tripline_sdk::tables::{Condition, Write, WriteError};
 use tripline_sdk::testing::{self, Call, Capability, Host, insert, modify, remove};
-use tripline_sdk::{Batch, Change, EventName, Failure, Failures, View, counters, log, mailer, state, tables};
+use tripline_sdk::{Batch, Change, EventName, Failure, Failures, View, counters, http, log, mailer, state, tables};
 
 const KEYS: &str = r#"{"pk":{"S":"a"}}"#;
 
@@ -146,4 +146,37 @@ fn writes_keep_their_order_and_each_has_its_result() {
     let seen: Vec<_> = host.writes().into_iter().map(|(_, write)| write).collect();
     assert_eq!(seen, [writes[0].clone(), writes[1].clone(), writes[3].clone()]);
     assert_eq!(seen[0].get_condition(), Some(once));
+}
+
+#[test]
+fn requests_are_recorded_and_answered_as_the_test_says() {
+    let host = Host::new();
+    assert_eq!(http::get("https://h.example").send(), Ok(http::Response::new(200)));
+    host.on_http(|request| match request.url.as_str() {
+        "https://h.example/away" => Err(http::Error::Unavailable("no answer".to_owned())),
+        _ => Ok(http::Response { status: 200, headers: vec![("X-A".to_owned(), b"b".to_vec())], body: br#"{"n":1}"#.to_vec() }),
+    });
+    let answer = http::post("https://h.example/a").header("Idempotency-Key", "e").json(&[1, 2]).send().unwrap();
+    assert_eq!((answer.header("x-a"), answer.json::<std::collections::BTreeMap<String, u8>>().unwrap()["n"]), (Some("b"), 1));
+    check_failure(http::get("https://h.example/away").send().map(|_| ()).map_err(Failure::from), true);
+    let requests = host.requests();
+    assert_eq!((requests.len(), requests[1].method.as_str(), &*requests[1].body), (3, "POST", &b"[1,2]"[..]));
+    assert_eq!(requests[1].headers[1], ("Content-Type".to_owned(), b"application/json".to_vec()));
+    assert!(!format!("{:?} {answer:?}", requests[1]).contains("h.example"));
+    for request in [
+        http::get("h.example"),
+        http::get("ftp://h.example"),
+        http::get("https://h").header("Bad Name", ""),
+        http::get("https://h").header("Host", "x"),
+        http::get("https://h").header("X", "a\nb"),
+        http::get("https://h").json(&std::collections::BTreeMap::from([((1, 2), 3)])),
+    ] {
+        check_failure(request.send().map(|_| ()).map_err(Failure::from), false);
+    }
+    for (status, retry) in [(400, false), (404, false), (301, false), (408, true), (429, true), (500, true), (503, true)] {
+        check_failure(http::Response::new(status).ok().map(|_| ()), retry);
+    }
+    host.deny(Capability::Http);
+    check_failure(http::get("https://h.example").send().map(|_| ()).map_err(Failure::from), false);
+    assert_eq!((host.requests().len(), host.calls(Call::HttpSend)), (3, 9));
 }

@@ -11,7 +11,7 @@ use tripline_core::gap::{Cause, Gap};
 use tripline_core::letter::{DropCause, Kept};
 use tripline_core::name::{PluginVersion, ShardId, StreamArn, StreamName, TriggerName};
 use tripline_core::signal::{
-    HandlerResult, LogLevel, MailResult, PollResult, Signal, Signals as _, TableReadResult, TransactResult, WriteResult,
+    HandlerResult, HttpResult, LogLevel, MailResult, PollResult, Signal, Signals as _, TableReadResult, TransactResult, WriteResult,
 };
 use tripline_core::time::Timestamp;
 
@@ -319,10 +319,14 @@ fn a_swap_leaves_only_the_new_version() {
 #[test]
 fn effects() {
     let target = "orders-us";
+    let Names { trigger, .. } = &Names::new();
     let settled = |result| Signal::MailSettled { mailer: "office", message_id: "id", result, reason: None };
+    let asked = |place, result| Signal::HttpAsked { trigger, place, result, took: TOOK };
     check(
         &[
             Signal::TableWritten { target, result: WriteResult::ConditionFailed, took: TOOK },
+            asked("https://api.example.com", HttpResult::Success),
+            asked("", HttpResult::Denied),
             Signal::TableTransacted { target, result: TransactResult::Cancelled, took: TOOK },
             Signal::TableRead { target, result: TableReadResult::Ok, keys: 250, took: TOOK },
             Signal::MailAccepted { mailer: "office", mails: 2 },
@@ -338,6 +342,9 @@ fn effects() {
         &[
             r#"tripline_table_writes_total{result="condition_failed",target="orders-us"} 1"#,
             r#"tripline_table_write_duration_seconds_count{target="orders-us"} 1"#,
+            r#"tripline_http_requests_total{place="https://api.example.com",result="2xx",trigger="mail"} 1"#,
+            r#"tripline_http_requests_total{place="",result="denied",trigger="mail"} 1"#,
+            r#"tripline_http_request_duration_seconds_count{place="https://api.example.com",trigger="mail"} 1"#,
             r#"tripline_table_transactions_total{result="cancelled",target="orders-us"} 1"#,
             r#"tripline_table_transaction_duration_seconds_count{target="orders-us"} 1"#,
             r#"tripline_table_reads_total{result="ok",target="orders-us"} 1"#,

@@ -4,6 +4,7 @@
 
 mod endpoint;
 mod files;
+mod http;
 #[path = "../mail_server/mod.rs"]
 mod mail_server;
 mod outbox;
@@ -16,3 +17,5 @@ mod table_reads;
 mod tables;
 mod tables_failing;
 mod transactions;
+#[path = "../web_server/mod.rs"]
+mod web_server;

@@ -52,13 +52,29 @@ mod bindings {
             "tripline:trigger/tables.get": async,
         },
         exports: { default: async },
+        // Linked by the crate that makes them.
+        with: {
+            "wasi:io": wasmtime_wasi::p2::bindings::io,
+            "wasi:clocks": wasmtime_wasi::p2::bindings::clocks,
+            "wasi:http": wasmtime_wasi_http::p2::bindings::http,
+        },
         // Twice for what both sides hand over (`item-json`): borrowed to the guest, owned from it.
         ownership: Borrowing { duplicate_if_necessary: true },
     });
 }
 
+/// What this host makes itself: the world's `wasi:http`, and what that refers to, are linked by `engine`.
 pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    bindings::Plugin::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)
+    use bindings::tripline::trigger::{counters, mailer, metrics, state, tables, types};
+    use bindings::wasi::{config::store, logging::logging};
+    types::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
+    counters::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
+    state::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
+    tables::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
+    mailer::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
+    metrics::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
+    store::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
+    logging::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)
 }
 
 /// A linked plugin of this version, ready to be instantiated.

@@ -113,6 +113,7 @@ fn guest(everything: &Arc<Everything>, purpose: Purpose) -> Guest {
         reads: [("look".into(), everything.clone() as Arc<dyn TableTarget>)].into(),
         metrics: Some(everything.clone()),
         mailers: [("office".into(), everything.clone() as Arc<dyn Mailbox>)].into(),
+        http: None,
     };
     let context = TriggerContext {
         trigger: "welcome".into(),

@@ -128,9 +128,9 @@ fn passwords() {
     check_mailer(
         &with("{ file = 'empty.txt' }"),
         expect![[r#"
-        tripline.toml:11:14: mailers.m.password.file: the file is empty
-          remedy: write the password into it
-        1 fault in tripline.toml"#]],
+            tripline.toml:11:14: mailers.m.password.file: the file is empty
+              remedy: write the secret into it
+            1 fault in tripline.toml"#]],
     );
     check_mailer(
         &with("{ env = 'SMTP_PASSWORD', file = 'password.txt' }"),

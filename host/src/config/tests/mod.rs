@@ -3,6 +3,7 @@
 use expect_test::Expect;
 
 mod file;
+mod http;
 mod mail;
 mod sample;
 mod settings;
@@ -18,6 +19,8 @@ const SECRET: &str = "hunter2";
 fn env(name: &str) -> Option<String> {
     match name {
         "SMTP_PASSWORD" => Some(SECRET.to_owned()),
+        "API_KEY" => Some("k3y-of-the-api".to_owned()),
+        "BAD_KEY" => Some("k3y-of-the-api\nx".to_owned()),
         "EMPTY" => Some(String::new()),
         _ => None,
     }

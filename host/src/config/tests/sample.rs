@@ -102,6 +102,7 @@ fn what_is_left_out_has_the_default_of_the_docs() {
             tables: [],
             reads: [],
             mailers: [],
+            http: [],
         }"#]]
     .assert_eq(&format!("{:#?}\n{:#?}\n{:#?}", trigger.policy, trigger.limits, trigger.grants));
 }

@@ -130,7 +130,7 @@ fn grants() {
             tripline.toml:6:88: triggers.t.grants.state: true or false is needed, this is an integer
               remedy: write true or false, without quotes
             tripline.toml:6:99: triggers.t.grants.sms: unknown key
-              remedy: remove it; [triggers.NAME.grants] has: counters, state, tables, reads, mailers, metrics
+              remedy: remove it; [triggers.NAME.grants] has: counters, state, tables, reads, mailers, metrics, http
             7 faults in tripline.toml"#]],
     );
 }
@@ -203,6 +203,7 @@ fn values_that_are_no_defaults_arrive() {
             tables: [],
             reads: [],
             mailers: [],
+            http: [],
         }"#]]
     .assert_eq(&format!("{:#?}\n{:#?}\n{:#?}", trigger.policy, trigger.limits, trigger.grants));
 }

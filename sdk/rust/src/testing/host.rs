@@ -194,6 +194,38 @@ pub(crate) mod metrics {
     }
 }
 
+pub(crate) mod http {
+    use crate::http::{Error, Request, Response, parts};
+    use crate::testing::recorder::{Call, Capability, with};
+
+    pub(crate) fn send(request: &Request) -> Result<Response, Error> {
+        with(|recorder| recorder.enter(Call::HttpSend, Capability::Http)).map_err(Error::Denied)?;
+        parts(&request.url)?;
+        let is_token =
+            |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte));
+        let is_value = |value: &[u8]| value.iter().all(|byte| *byte == b'\t' || (*byte >= b' ' && *byte != 0x7f));
+        if !request.headers.iter().all(|(name, value)| is_token(name) && is_value(value)) {
+            return Err(Error::Invalid("a header that is none".to_owned()));
+        }
+        if request
+            .headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("host") || name.eq_ignore_ascii_case("connection"))
+        {
+            return Err(Error::Invalid("a header that the host writes itself".to_owned()));
+        }
+        if request.body.len() > 8 * 1024 * 1024 {
+            return Err(Error::Invalid("a body above 8 MiB".to_owned()));
+        }
+        with(|recorder| recorder.requests.push(request.clone()));
+        // The test's own function may call the host, so it is not called while the recorder is held.
+        let mut answer = with(|recorder| recorder.on_http.take());
+        let result = answer.as_mut().map_or_else(|| Ok(Response::new(200)), |answer| answer(request));
+        with(|recorder| recorder.on_http = answer);
+        result
+    }
+}
+
 pub(crate) mod mailer {
     use crate::bindings::tripline::trigger::mailer::{MailError, Message as WireMessage};
     use crate::mailer::Message;

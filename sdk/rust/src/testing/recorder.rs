@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use crate::http::{Error, Request, Response};
 use crate::item::Item;
 use crate::log::Level;
 use crate::mailer::Message;
@@ -21,6 +22,7 @@ pub enum Capability {
     /// Reading them.
     Reads,
     Mailers,
+    Http,
     Metrics,
 }
 
@@ -35,6 +37,7 @@ pub enum Call {
     TableTransact,
     TableGet,
     MailSend,
+    HttpSend,
     Metric,
 }
 
@@ -83,6 +86,8 @@ type StateValue = (Vec<u8>, Option<u64>);
 type OnWrite = Box<dyn FnMut(&str, &Write) -> Result<(), WriteError>>;
 type OnTransact = Box<dyn FnMut(&[(String, Transact)]) -> Result<(), TransactError>>;
 
+type OnHttp = Box<dyn FnMut(&Request) -> Result<Response, Error>>;
+
 #[derive(Clone, Debug)]
 pub(crate) enum Effect {
     Counter(Added),
@@ -104,6 +109,8 @@ pub(crate) struct Recorder {
     pub(crate) state_down: Option<String>,
     pub(crate) on_write: Option<OnWrite>,
     pub(crate) writes: Vec<(String, Write)>,
+    pub(crate) on_http: Option<OnHttp>,
+    pub(crate) requests: Vec<Request>,
     pub(crate) on_transact: Option<OnTransact>,
     /// Each with the index of its change.
     pub(crate) transactions: Vec<(u32, Vec<(String, Transact)>)>,
@@ -204,6 +211,11 @@ impl Host {
         with(|recorder| recorder.on_write = Some(Box::new(answer)));
     }
 
+    /// Answers each http request. Unless set, every answer is an empty 200.
+    pub fn on_http(&self, answer: impl FnMut(&Request) -> Result<Response, Error> + 'static) {
+        with(|recorder| recorder.on_http = Some(Box::new(answer)));
+    }
+
     /// Answers each transaction. Unless set, every one is made.
     pub fn on_transact(&self, answer: impl FnMut(&[(String, Transact)]) -> Result<(), TransactError> + 'static) {
         with(|recorder| recorder.on_transact = Some(Box::new(answer)));
@@ -283,6 +295,11 @@ impl Host {
     /// All writes into tables, in order, those that failed too.
     pub fn writes(&self) -> Vec<(String, Write)> {
         with(|recorder| recorder.writes.clone())
+    }
+
+    /// All http requests, in order, those of changes that failed too: they were sent.
+    pub fn requests(&self) -> Vec<Request> {
+        with(|recorder| recorder.requests.clone())
     }
 
     pub fn logs(&self) -> Vec<Line> {

@@ -1,0 +1,68 @@
+//! A connection to an address that was judged, with TLS for the name.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::{fmt, io};
+
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tripline_core::http::Asked;
+use tripline_core::port::HttpError;
+
+use super::resolve::TRIED_MAX;
+
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+pub(super) type BoxStream = Box<dyn Stream>;
+
+pub(super) struct To<'a> {
+    pub(super) asked: &'a Asked,
+    /// None of them is one that nothing may be sent to.
+    pub(super) addresses: &'a [IpAddr],
+    /// None: plain http.
+    pub(super) tls: Option<&'a Arc<ClientConfig>>,
+}
+
+pub(super) async fn connect(to: &To<'_>) -> Result<BoxStream, HttpError> {
+    let tcp = tcp(to).await?;
+    // Small requests must not wait for more.
+    tcp.set_nodelay(true).map_err(|error| unreachable(to.asked, &error))?;
+    let Some(config) = to.tls else { return Ok(Box::new(tcp)) };
+    let name = ServerName::try_from(to.asked.host.to_string());
+    let name = name.map_err(|_| HttpError::InvalidUrl(format!("{}: no certificate can be for such a name", to.asked)))?;
+    match TlsConnector::from(config.clone()).connect(name, tcp).await {
+        Ok(stream) => Ok(Box::new(stream)),
+        Err(error) => Err(of_tls(to.asked, &error)),
+    }
+}
+
+async fn tcp(to: &To<'_>) -> Result<TcpStream, HttpError> {
+    let mut last = None;
+    for address in to.addresses.iter().take(TRIED_MAX) {
+        match TcpStream::connect(SocketAddr::new(*address, to.asked.port)).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(match last {
+        Some(error) => unreachable(to.asked, &error),
+        None => HttpError::NoSuchName(format!("{}: the name has no address", to.asked)),
+    })
+}
+
+fn unreachable(asked: &Asked, error: &dyn fmt::Display) -> HttpError {
+    HttpError::Unreachable(format!("{asked}: {error}"))
+}
+
+fn of_tls(asked: &Asked, error: &io::Error) -> HttpError {
+    let text = format!("{asked}: TLS: {error}");
+    match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        Some(rustls::Error::InvalidCertificate(_)) => HttpError::Certificate(text),
+        Some(_) => HttpError::Tls(text),
+        None => HttpError::Unreachable(text),
+    }
+}

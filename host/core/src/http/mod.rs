@@ -1,0 +1,43 @@
+//! Where plugins may send http requests: to which places, and to which addresses.
+//!
+//! Invariant: what is not named is refused, and so is whatever could be read in two ways: a path that a server may take for another one, an address
+//! that holds another one. Knows nothing of sockets, names' addresses and secrets.
+
+mod address;
+mod place;
+#[cfg(test)]
+mod tests;
+
+pub use address::{Reach, refused};
+pub use place::{Asked, Place, PlaceError, Scheme};
+
+use crate::port::{HttpError, HttpHead};
+
+/// Of a request and of an answer, each.
+pub const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Of an answer's status line and headers.
+pub const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Requests of one call of a handler that are under way at once; more wait for their turn.
+pub const REQUESTS_MAX: usize = 8;
+/// Bodies of answers that one call of a handler holds unread.
+pub const HELD_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Echoed or tunnelled, a request would show what the host has put into it.
+const METHODS_REFUSED: [&str; 2] = ["TRACE", "CONNECT"];
+
+/// What is asked for, and the position of the first place that allows it. No fault names a path or a query.
+pub fn choose<'p>(places: impl Iterator<Item = &'p Place> + Clone, head: &HttpHead) -> Result<(usize, Asked), HttpError> {
+    if METHODS_REFUSED.contains(&&*head.method) {
+        return Err(HttpError::Denied(format!("the method {} is allowed nowhere", head.method)));
+    }
+    let asked = Asked::new(head.scheme, &head.authority, &head.path_and_query);
+    let asked = asked.map_err(|reason| HttpError::InvalidUrl(reason.to_owned()))?;
+    if let Some(chosen) = places.clone().position(|place| place.admits(&asked)) {
+        return Ok((chosen, asked));
+    }
+    Err(HttpError::Denied(if places.clone().any(|place| place.is_origin_of(&asked)) {
+        format!("the path is none that the trigger's `grants.http` has of {asked}, or could be read in two ways")
+    } else {
+        format!("the trigger's `grants.http` does not have {asked}")
+    }))
+}
