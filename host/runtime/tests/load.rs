@@ -67,11 +67,11 @@ fn another_version_of_the_contract_names_both() {
 
 #[test]
 fn unknown_imports_by_name() {
-    let imports = r#"(import "wasi:http/outgoing-handler@0.2.0" (instance))
+    let imports = r#"(import "wasi:http/incoming-handler@0.2.0" (instance))
         (import "tripline:trigger/counters@0.1.7" (instance))
         (import "wasi:clocks/wall-clock@0.2.3" (instance))"#;
     let bytes = component("imports", OK, HANDLER, imports);
-    let names = ["`wasi:http/outgoing-handler@0.2.0`", "`tripline:trigger/counters@0.1.7`"];
+    let names = ["`wasi:http/incoming-handler@0.2.0`", "`tripline:trigger/counters@0.1.7`"];
     check_refused(&bytes, |error| matches!(error, LoadError::UnknownImports { .. }), &names);
     let error = engine().load_blocking(&bytes).unwrap_err().to_string();
     assert!(!error.contains("wall-clock"), "{error}");

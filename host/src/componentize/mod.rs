@@ -77,7 +77,7 @@ pub(crate) fn componentize(core: &[u8], target: Target<'_>) -> Result<Vec<u8>, E
     if !module.has_contract || target.wit.is_some() {
         let contract = match target.wit {
             Some(folder) => Contract::of_folder(folder, target.world),
-            None => Contract::of_files(bundled::WIT, target.world.unwrap_or("plugin")),
+            None => Contract::of_files(bundled::WIT, target.world.unwrap_or(wit::WORLD)),
         };
         let contract = contract.map_err(|error| Error::Contract(format!("{error:#}")))?;
         check(&module, &contract)?;

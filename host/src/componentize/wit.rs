@@ -8,6 +8,9 @@ use wit_parser::{
     LiftLowerAbi, ManglingAndAbi, PackageId, Resolve, SourceMap, UnresolvedPackageGroup, WasmExport, WasmExportKind, WorldId, WorldItem,
 };
 
+/// The contract's world with all imports.
+pub(super) const WORLD: &str = "plugin-with-http";
+
 #[derive(Debug)]
 pub(super) struct Contract {
     pub(super) resolve: Resolve,
@@ -36,7 +39,11 @@ impl Contract {
     }
 
     fn of(resolve: Resolve, package: PackageId, world: Option<&str>) -> Result<Self> {
-        let world = resolve.select_world(&[package], world)?;
+        let world = match (resolve.select_world(&[package], world), world) {
+            // Of several, the one with all that there is: what a module does not import, the component does not either.
+            (Err(error), None) => resolve.select_world(&[package], Some(WORLD)).map_err(|_| error)?,
+            (selected, _) => selected?,
+        };
         Ok(Self { resolve, world })
     }
 

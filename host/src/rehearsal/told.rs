@@ -41,6 +41,7 @@ pub(super) struct ChangeTold {
     pub(super) writes: Vec<Write>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) requests: Vec<Request>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) metrics: Vec<Measured>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) effects: Vec<EffectTold>,
@@ -301,7 +302,6 @@ impl Told {
                 .iter()
                 .filter(|effect| matches!(effect, EffectTold::Mail(mail) if !mail.again))
                 .count();
-            summary.writes += change.writes.len();
             summary.requests += change.requests.len();
             summary.writes += change.writes.iter().filter(|write| write.writes()).count();
             summary.reads += change.reads.len();

@@ -343,7 +343,7 @@ async fn check_warns_of_what_can_never_match() {
     let check = ["check", "-c", "tripline.toml"];
     expect![[r#"
         TRIGGER  STREAM  VIEW       PLUGIN        ASKS FOR
-        t        shop    keys-only  VERSION       counters (denied), state (denied), tables (denied), mailers (denied)
+        t        shop    keys-only  VERSION       counters (denied), state (denied), tables (denied), mailers (denied), http (denied), metrics (denied)
         warning: tripline.toml:14:5: triggers.t.filters[0]: no change can match the pattern: column 15: "eventName" is never so: it is one of INSERT, MODIFY, REMOVE; did you mean "INSERT"?
         warning: tripline.toml:15:5: triggers.t.filters[1]: no change can match the pattern: column 26: the value of "plan" stands in an object, with its type; write "plan":{"S":["pro"]}
         warning: tripline.toml:17:5: triggers.t.filters[3]: column 37 of the pattern: "S" holds strings, and no string is a number; write "7", or test "N"
@@ -354,7 +354,7 @@ async fn check_warns_of_what_can_never_match() {
     .assert_eq(&said(&shop, &check, true));
     expect![[r#"
         TRIGGER  STREAM  VIEW       PLUGIN        ASKS FOR
-        t        shop    keys-only  VERSION       counters (denied), state (denied), tables (denied), mailers (denied)
+        t        shop    keys-only  VERSION       counters (denied), state (denied), tables (denied), mailers (denied), http (denied), metrics (denied)
         warning: tripline.toml:14:5: triggers.t.filters[0]: no change can match the pattern: column 15: "eventName" is never so: it is one of INSERT, MODIFY, REMOVE; did you mean "INSERT"?
         warning: tripline.toml:15:5: triggers.t.filters[1]: no change can match the pattern: column 26: the value of "plan" stands in an object, with its type; write "plan":{"S":["pro"]}
         warning: tripline.toml:17:5: triggers.t.filters[3]: column 37 of the pattern: "S" holds strings, and no string is a number; write "7", or test "N"
@@ -367,7 +367,7 @@ async fn check_warns_of_what_can_never_match() {
     shop.configure_at(&format!("http://127.0.0.1:{port}"), &[("t", SUSPECT)]);
     expect![[r#"
         TRIGGER  STREAM  VIEW       PLUGIN        ASKS FOR
-        t        shop    keys-only  VERSION       counters (denied), state (denied), tables (denied), mailers (denied)
+        t        shop    keys-only  VERSION       counters (denied), state (denied), tables (denied), mailers (denied), http (denied), metrics (denied)
         warning: tripline.toml:14:5: triggers.t.filters[0]: no change can match the pattern: column 15: "eventName" is never so: it is one of INSERT, MODIFY, REMOVE; did you mean "INSERT"?
         warning: tripline.toml:15:5: triggers.t.filters[1]: no change can match the pattern: column 26: the value of "plan" stands in an object, with its type; write "plan":{"S":["pro"]}
         warning: tripline.toml:17:5: triggers.t.filters[3]: column 37 of the pattern: "S" holds strings, and no string is a number; write "7", or test "N"

@@ -318,7 +318,8 @@ pub(crate) fn assert_clean(findings: &Findings) {
     assert!(findings.mails_expected > 0, "the traffic had nobody sign up: {findings:?}");
 }
 
-fn tools() -> PathBuf {
+/// Where `cargo xtask test` has put what tests need.
+pub(crate) fn tools() -> PathBuf {
     std::env::var_os("TRIPLINE_TOOLS").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools"), PathBuf::from)
 }
 

@@ -11,6 +11,7 @@ mod delivery;
 mod dlq;
 mod drain;
 mod emulators;
+mod examples;
 mod faults;
 mod filters;
 mod harness;

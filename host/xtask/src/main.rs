@@ -9,6 +9,7 @@ mod bench;
 mod command;
 mod debian;
 mod fuzz;
+mod node;
 mod test;
 mod tools;
 mod wasm;

@@ -10,7 +10,7 @@ use crate::{tools, wasm};
 pub(crate) fn test(filters: &[String]) -> Result<()> {
     let mut steps = Steps::default();
     steps.step("target", wasm::ensure_target)?;
-    let tools = steps.step("tools", tools::ensure)?;
+    let tools = steps.step("tools", tools::ensure_languages)?;
     if filters.is_empty() {
         steps.step("format", || {
             run("format", &mut cargo(&["fmt", "--all", "--check"]))?;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 use crate::command::{program, run, target_dir};
-use crate::debian;
+use crate::{debian, node};
 
 const REQUIREMENTS: &str = include_str!("../requirements.txt");
 
@@ -18,6 +18,13 @@ pub(crate) fn ensure() -> Result<PathBuf> {
     let tools = target_dir().join("tools");
     ensure_venv(&tools)?;
     debian::ensure(&tools)?;
+    Ok(tools)
+}
+
+/// And what makes components of other languages.
+pub(crate) fn ensure_languages() -> Result<PathBuf> {
+    let tools = ensure()?;
+    node::ensure(&tools)?;
     Ok(tools)
 }
 

@@ -21,6 +21,8 @@ const CARGO: &str = r#"log "cargo $*"; echo '{"from":"cargo"}'
 const PYTHON: &str = r#"log "python3 $*"
 if [ "$2" = venv ]; then /bin/mkdir -p "$4/bin"; /bin/cp "$BENCH/bin/venv-python" "$4/bin/python"; fi"#;
 const VENV_PYTHON: &str = r#"[ "$1" = --version ] || log "pip $*""#;
+const NODE: &str = "echo v20.1.0";
+const NPM: &str = r#"[ "$1" = --version ] || { log "npm $*"; /bin/mkdir -p node_modules; }"#;
 /// Knows the package only where it was given lists of its own.
 const APT: &str = r#"log "apt-get $*"
 if [ "$1" = download ]; then [ "$2" = -o ] || exit 100; : > "${4}_2_amd64.deb"; fi"#;
@@ -48,6 +50,8 @@ impl Bench {
             let script = match *name {
                 "rustup" => RUSTUP,
                 "python3" => PYTHON,
+                "node" => NODE,
+                "npm" => NPM,
                 "apt-get" => APT,
                 "dpkg-deb" => DPKG,
                 _ => "exit 0",
@@ -136,6 +140,11 @@ fn what_cannot_be_set_up_is_named_with_the_command_for_it() {
     assert!(said.contains("`rustup target add wasm32-wasip2`"), "{said}");
     let said = Bench::new(&[]).with_target().check(&["test"], 1, &[]);
     assert!(said.contains("`sudo apt-get install python3-venv`"), "{said}");
+    let said = Bench::new(&["python3", "prometheus", "promtool"])
+        .with_target()
+        .with_library()
+        .check(&["test"], 1, &[PROBE, VENV, PIP]);
+    assert!(said.contains("Node 20") && said.contains("`sudo apt-get install nodejs npm`"), "{said}");
     let said = Bench::new(&[]).check(&["deny"], 1, &[]);
     assert!(said.contains("`cargo install --locked cargo-deny`"), "{said}");
 }
@@ -143,6 +152,7 @@ fn what_cannot_be_set_up_is_named_with_the_command_for_it() {
 const PROBE: &str = "python3 -c import ensurepip, venv";
 const VENV: &str = "python3 -m venv --clear /target/tools/venv";
 const PIP: &str = "pip -m pip install --quiet --disable-pip-version-check --requirement /target/tools/requirements.txt";
+const INSTALL: &str = "npm ci --ignore-scripts --no-audit --no-fund --loglevel error";
 const FORMAT: &str = "cargo fmt --all --check";
 const FORMAT_FUZZ: &str = "cargo fmt --manifest-path fuzz/Cargo.toml --check";
 const CLIPPY: &str = "cargo clippy --workspace --all-targets -- -D warnings";
@@ -151,18 +161,20 @@ const TOOLS: &str = "tools /target/tools";
 
 #[test]
 fn test_runs_all_of_ci_and_sets_up_only_once() {
-    let bench = Bench::new(&["python3", "prometheus", "promtool"]).with_target().with_library();
-    let said = bench.check(&["test"], 0, &[PROBE, VENV, PIP, FORMAT, FORMAT_FUZZ, CLIPPY, TEST, TOOLS]);
+    let bench = Bench::new(&["python3", "node", "npm", "prometheus", "promtool"]).with_target().with_library();
+    let said = bench.check(&["test"], 0, &[PROBE, VENV, PIP, INSTALL, FORMAT, FORMAT_FUZZ, CLIPPY, TEST, TOOLS]);
     assert!(said.contains("all green in") && said.contains("  clippy "), "{said}");
     bench.check(&["test"], 0, &[FORMAT, FORMAT_FUZZ, CLIPPY, TEST, TOOLS]);
     bench.check(&["test", "order", "gap"], 0, &["cargo test --workspace -- order gap", TOOLS]);
     fs::write(bench.path("target/tools/venv/stamp"), "of other requirements").unwrap();
     bench.check(&["test"], 0, &[PROBE, VENV, PIP, FORMAT, FORMAT_FUZZ, CLIPPY, TEST, TOOLS]);
+    fs::write(bench.path("target/tools/npm/stamp"), "of another lock").unwrap();
+    bench.check(&["test", "order"], 0, &[INSTALL, "cargo test --workspace -- order", TOOLS]);
 }
 
 #[test]
 fn programs_that_are_not_installed_come_from_debian_packages_once() {
-    let bench = Bench::new(&["python3", "apt-get", "dpkg-deb", "prometheus"]).with_target();
+    let bench = Bench::new(&["python3", "node", "npm", "apt-get", "dpkg-deb", "prometheus"]).with_target();
     let lists = "-o Dir::State::Lists=/target/tools/debian/download/lists";
     let (update, download) = (format!("apt-get update {lists}"), format!("apt-get download {lists} prometheus"));
     let extract = "dpkg-deb -x /target/tools/debian/download/prometheus_2_amd64.deb /target/tools/debian";
@@ -170,7 +182,7 @@ fn programs_that_are_not_installed_come_from_debian_packages_once() {
     let library = format!("apt-get download {lists} libfaketime");
     let extract = "dpkg-deb -x /target/tools/debian/download/libfaketime_2_amd64.deb /target/tools/debian";
     let and_library = ["apt-get download libfaketime", &update, &library, extract];
-    bench.check(&["test", "x"], 0, &[&set_up[..], &and_library, &["cargo test --workspace -- x", TOOLS]].concat());
+    bench.check(&["test", "x"], 0, &[&set_up[..], &and_library, &[INSTALL, "cargo test --workspace -- x", TOOLS]].concat());
     bench.check(&["test", "x"], 0, &["cargo test --workspace -- x", TOOLS]);
     let found = fs::read_to_string(bench.path("target/tools/debian/libfaketime.so.1.path")).unwrap();
     assert!(Path::new(&found).is_file(), "{found}");
@@ -193,9 +205,9 @@ fn crash_sets_up_the_mail_server_and_is_handed_its_arguments() {
 
 #[test]
 fn the_first_step_that_fails_ends_the_run() {
-    let bench = Bench::new(&["python3", "prometheus", "promtool"]).with_target().with_library();
+    let bench = Bench::new(&["python3", "node", "npm", "prometheus", "promtool"]).with_target().with_library();
     fs::write(bench.path("fail"), "clippy").unwrap();
-    let said = bench.check(&["test"], 1, &[PROBE, VENV, PIP, FORMAT, FORMAT_FUZZ, CLIPPY]);
+    let said = bench.check(&["test"], 1, &[PROBE, VENV, PIP, INSTALL, FORMAT, FORMAT_FUZZ, CLIPPY]);
     assert!(said.contains("`clippy` failed after") && said.contains(CLIPPY) && !said.contains("all green"), "{said}");
 }
 

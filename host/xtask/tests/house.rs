@@ -43,7 +43,7 @@ const TEST_VERSIONS: &str = "test-versions";
 const NOT_IN_CORE: [&str; 9] = ["tokio", "aws-", "wasmtime", "rusqlite", "libsqlite3-sys", "hyper", "reqwest", "mio", "tracing"];
 
 const LINES_MAX: usize = 500;
-const SOURCE_ROOTS: [&str; 5] = ["host", "sdk", "plugins", "wit", "fuzz"];
+const SOURCE_ROOTS: [&str; 6] = ["host", "sdk", "plugins", "examples", "wit", "fuzz"];
 const SOURCES: [&str; 6] = ["rs", "wit", "py", "js", "ts", "mjs"];
 /// What tools make in source folders.
 const NOT_SOURCE: [&str; 4] = ["target", "node_modules", "__pycache__", "deps"];

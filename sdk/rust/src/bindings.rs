@@ -5,7 +5,8 @@
 // A link to the workspace's `wit/`: a published crate holds the files themselves.
 wit_bindgen::generate!({
     path: "wit",
-    world: "plugin",
+    // What a plugin does not use of it, it does not import.
+    world: "plugin-with-http",
     pub_export_macro: true,
     export_macro_name: "__export_plugin",
     default_bindings_module: "tripline_sdk::bindings",

@@ -16,12 +16,17 @@ use crate::web_server::{Ca, Reply, Served, WebServer, reply};
 const SECRET: &str = "s3cr3t-of-the-operator";
 
 /// Answers each question with the next list; the last one again and again. None: never.
-struct Names(Mutex<(VecDeque<Option<Vec<IpAddr>>>, Vec<String>)>);
+struct Names(Mutex<Asked>);
+
+struct Asked {
+    answers: VecDeque<Option<Vec<IpAddr>>>,
+    names: Vec<String>,
+}
 
 impl Names {
     fn of(answers: &[&[&str]]) -> Arc<Self> {
         let parse = |answer: &&[&str]| Some(answer.iter().map(|address| address.parse().unwrap()).collect());
-        Arc::new(Self(Mutex::new((answers.iter().map(parse).collect(), Vec::new()))))
+        Self::answering(answers.iter().map(parse).collect())
     }
 
     fn local() -> Arc<Self> {
@@ -29,19 +34,23 @@ impl Names {
     }
 
     fn silent() -> Arc<Self> {
-        Arc::new(Self(Mutex::new((VecDeque::from([None]), Vec::new()))))
+        Self::answering(VecDeque::from([None]))
+    }
+
+    fn answering(answers: VecDeque<Option<Vec<IpAddr>>>) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Asked { answers, names: Vec::new() })))
     }
 
     fn asked(&self) -> Vec<String> {
-        self.0.lock().unwrap().1.clone()
+        self.0.lock().unwrap().names.clone()
     }
 }
 
 impl Resolve for Names {
     fn resolve<'a>(&'a self, name: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>> {
-        let mut state = self.0.lock().unwrap();
-        state.1.push(name.to_owned());
-        let answer = if state.0.len() > 1 { state.0.pop_front().unwrap() } else { state.0[0].clone() };
+        let mut asked = self.0.lock().unwrap();
+        asked.names.push(name.to_owned());
+        let answer = if asked.answers.len() > 1 { asked.answers.pop_front().unwrap() } else { asked.answers[0].clone() };
         Box::pin(async move {
             match answer {
                 Some(addresses) => Ok(addresses),
@@ -300,12 +309,12 @@ async fn answers() {
 async fn patience() {
     let server = WebServer::start(|_| Reply::Never);
     let place = format!("http://localhost:{}", server.port());
-    let soon = Some(Duration::from_millis(50));
-    let asked = HttpRequest { first_byte_max: soon, ..request("GET", &place) };
-    assert_eq!(send(Names::local(), vec![allowed(&place)], asked).await.unwrap_err(), HttpError::AnswerTimeout(soon.unwrap()));
+    let soon = Duration::from_millis(50);
+    let asked = HttpRequest { first_byte_max: Some(soon), ..request("GET", &place) };
+    assert_eq!(send(Names::local(), vec![allowed(&place)], asked).await.unwrap_err(), HttpError::AnswerTimeout(soon));
     server.hung_up(1).await;
-    let asked = HttpRequest { connect_max: soon, ..request("GET", &place) };
-    assert_eq!(send(Names::silent(), vec![allowed(&place)], asked).await.unwrap_err(), HttpError::ConnectTimeout(soon.unwrap()));
+    let asked = HttpRequest { connect_max: Some(soon), ..request("GET", &place) };
+    assert_eq!(send(Names::silent(), vec![allowed(&place)], asked).await.unwrap_err(), HttpError::ConnectTimeout(soon));
     // Who is dropped hangs up.
     let sending = send(Names::local(), vec![allowed(&place)], request("GET", &place));
     assert!(tokio::time::timeout(Duration::from_millis(200), sending).await.is_err());

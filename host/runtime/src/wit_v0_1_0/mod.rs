@@ -52,18 +52,12 @@ mod bindings {
             "tripline:trigger/tables.get": async,
         },
         exports: { default: async },
-        // Linked by the crate that makes them.
-        with: {
-            "wasi:io": wasmtime_wasi::p2::bindings::io,
-            "wasi:clocks": wasmtime_wasi::p2::bindings::clocks,
-            "wasi:http": wasmtime_wasi_http::p2::bindings::http,
-        },
         // Twice for what both sides hand over (`item-json`): borrowed to the guest, owned from it.
         ownership: Borrowing { duplicate_if_necessary: true },
     });
 }
 
-/// What this host makes itself: the world's `wasi:http`, and what that refers to, are linked by `engine`.
+/// What this host makes itself: `wasi:http`, of those that want it, is linked by `engine`.
 pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     use bindings::tripline::trigger::{counters, mailer, metrics, state, tables, types};
     use bindings::wasi::{config::store, logging::logging};

@@ -149,8 +149,8 @@ fn what_is_planned_is_known_and_refused() {
               remedy: remove it, or set "fresh"
             tripline.toml:8:1: triggers.t.on_gap: planned, not built yet
               remedy: remove it, and set on_gap in [streams.NAME], for all triggers of the stream
-            tripline.toml:9:12: triggers.t.grants.http: planned, not built yet
-              remedy: remove it; plugins reach tables and mailers only
+            tripline.toml:9:20: triggers.t.grants.http: has no scheme
+              remedy: write "https://HOST", "https://HOST:PORT/PATH/" or "https://*.DOMAIN"
             tripline.toml:12:1: streams.c.start: "snapshot" is planned, not built yet
               remedy: remove it, or set "trim-horizon" or "latest"
             tripline.toml:13:2: groups: planned, not built yet

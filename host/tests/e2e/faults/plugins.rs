@@ -107,9 +107,9 @@ async fn components(bench: &Bench) {
     "#]]).await;
     let unknown = counter_with("tripline:trigger/counters@0.1.0", "tripline:trigger/calendar@0.1.0");
     check_bytes(bench, &unknown, expect![[r#"
-        error: triggers.stats: plugin `DIR/plugin.wasm`: imports what no version of the contract has: `tripline:trigger/calendar@0.1.0`: build it without; there are tripline:trigger@0.1.0, wasi:logging, wasi:config, and of WASI 0.2 cli, clocks, filesystem, io, random and sockets
+        error: triggers.stats: plugin `DIR/plugin.wasm`: imports what no version of the contract has: `tripline:trigger/calendar@0.1.0`: build it without; there are tripline:trigger@0.1.0, wasi:logging, wasi:config, and of WASI 0.2 cli, clocks, filesystem, http's outgoing-handler, io, random and sockets
     "#]], expect![[r#"
-        error: plugin `DIR/plugin.wasm`: imports what no version of the contract has: `tripline:trigger/calendar@0.1.0`: build it without; there are tripline:trigger@0.1.0, wasi:logging, wasi:config, and of WASI 0.2 cli, clocks, filesystem, io, random and sockets
+        error: plugin `DIR/plugin.wasm`: imports what no version of the contract has: `tripline:trigger/calendar@0.1.0`: build it without; there are tripline:trigger@0.1.0, wasi:logging, wasi:config, and of WASI 0.2 cli, clocks, filesystem, http's outgoing-handler, io, random and sockets
     "#]]).await;
 
     let pinned = format!("{BUNDLED}\nsha256 = \"{}\"", "0".repeat(64));

@@ -141,7 +141,7 @@ fn what_is_wrong_with_the_command_line_is_said() {
     expect![[r#"
         2 error: the following required arguments were not provided:
         2 error: invalid value 'both' for '--view <VIEW>': a view is one of keys-only, new-image, old-image, new-and-old-images
-        2 error: invalid value 'table' for '--grant <GRANT>': write counters, state, metrics, tables=NAME, reads=NAME or mailers=NAME
+        2 error: invalid value 'table' for '--grant <GRANT>': write counters, state, metrics, tables=NAME, reads=NAME, mailers=NAME or http=URL
         2 error: invalid value 'mode' for '--setting <KEY=VALUE>': write KEY=VALUE, or KEY=@FILE
         2 error: invalid value '{"eventName":["INSERT"' for '--filter <PATTERN>': column 23: not JSON: there is no `,` or `]`; a pattern is one JSON object
         2 error: invalid value '1h' for '--time <DURATION>': write a duration from 10ms to 15m

@@ -1,0 +1,151 @@
+//! The examples: each is built as its README says, and does on its recorded changes what its `expected.txt` says; and the tests of the SDKs' own.
+//!
+//! A component is kept under the tools' folder, by the hash of all that it is made of: a second run builds nothing. With UPDATE_EXPECT=1 what is
+//! expected is written anew, and so are the files that are generated from the contract.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::harness::{tool, tools, tripline};
+
+mod generated;
+
+/// One at a time is made, or compiled by the host: each takes all processors and half a gigabyte, and other tests run meanwhile.
+static ONE: Mutex<()> = Mutex::new(());
+
+pub(crate) fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+}
+
+/// What was installed for Node.
+pub(crate) fn node_tools() -> PathBuf {
+    let folder = tools().join("npm");
+    assert!(folder.join("stamp").exists(), "{} is missing: `cargo xtask test` sets it up", folder.display());
+    folder
+}
+
+/// Runs to its end; what it says is what a failure shows.
+#[track_caller]
+pub(crate) fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{command:?}\n{said}");
+    said
+}
+
+fn javascript(source: &Path, output: &Path, flags: &[&str]) -> Command {
+    let mut command = Command::new("node");
+    command.arg("sdk/javascript/bin/tripline-js.js").arg("build").arg(source);
+    command.arg("--output").arg(output).arg("--tools").arg(node_tools()).args(flags);
+    command
+}
+
+fn python(source: &Path, output: &Path, flags: &[&str]) -> Command {
+    let mut command = Command::new(tool("python"));
+    command.args(["-m", "tripline_sdk", "build"]).arg(source).arg("--output").arg(output).args(flags);
+    command.env("PYTHONPATH", "sdk/python").env("PYTHONDONTWRITEBYTECODE", "1");
+    command
+}
+
+/// All files below, in an order that is always the same, but for what tools leave behind.
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    let mut entries: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    for path in entries {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() && !["__pycache__", "node_modules", "test", "tests"].contains(&name.as_str()) {
+            files(&path, found);
+        } else if path.is_file() && name != "plugin.wasm" {
+            found.push(path);
+        }
+    }
+}
+
+/// Of the example's sources, its SDK with the contract, the pinned tools and how they are called.
+fn hash(example: &Path, sdk: &str, called: &str) -> String {
+    let repository = repository();
+    let mut all = Vec::new();
+    files(&repository.join(sdk), &mut all);
+    files(example, &mut all);
+    all.extend(["requirements.txt", "npm/package-lock.json"].map(|name| repository.join("host/xtask").join(name)));
+    let mut hasher = Sha256::new();
+    hasher.update(called);
+    for path in all.iter().filter(|path| !path.ends_with("expected.txt") && !path.ends_with("README.md")) {
+        let bytes = fs::read(path).unwrap();
+        hasher.update(format!("{} {}\n", path.strip_prefix(&repository).unwrap().display(), bytes.len()));
+        hasher.update(bytes);
+    }
+    hasher.finalize().iter().take(12).map(|byte| format!("{byte:02x}")).collect()
+}
+
+type Build = fn(&Path, &Path, &[&str]) -> Command;
+
+/// The component, made unless it is there.
+fn component(name: &str, source: &str, (sdk, build): (&str, Build), flags: &[&str]) -> PathBuf {
+    let example = repository().join("examples").join(name);
+    let kept = tools().join("examples");
+    let path = kept.join(format!("{name}-{}.wasm", hash(&example, sdk, &format!("{source} {flags:?}"))));
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    if !path.exists() {
+        fs::create_dir_all(&kept).unwrap();
+        let made = kept.join(format!("{name}-{}.new.wasm", std::process::id()));
+        run(build(&example.join(source), &made, flags).current_dir(repository()));
+        // What an older source has left.
+        for old in fs::read_dir(&kept).unwrap().map(|entry| entry.unwrap().path()) {
+            if old != made && old.file_name().unwrap().to_string_lossy().starts_with(&format!("{name}-")) {
+                fs::remove_file(old).unwrap();
+            }
+        }
+        fs::rename(made, &path).unwrap();
+    }
+    path
+}
+
+/// Where its config looks for the plugin, there is the component.
+#[track_caller]
+fn check(name: &str, trigger: &str, component: &Path) {
+    let example = repository().join("examples").join(name);
+    let dir = tempfile::tempdir().unwrap();
+    for file in ["tripline.toml", "events.jsonl"] {
+        fs::copy(example.join(file), dir.path().join(file)).unwrap();
+    }
+    fs::copy(component, dir.path().join("plugin.wasm")).unwrap();
+    let mut command = tripline();
+    command.args(["test", "--trigger", trigger, "--events", "events.jsonl", "--expect"]);
+    command.arg(example.join("expected.txt")).current_dir(dir.path()).env("TRIPLINE_LOG", "warn");
+    // The machine code of a component that is as it was: seconds for each.
+    command.env("XDG_CACHE_HOME", tools().join("examples"));
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        command.arg("--update");
+    }
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    run(&mut command);
+}
+
+const JAVASCRIPT: (&str, Build) = ("sdk/javascript", javascript);
+const PYTHON: (&str, Build) = ("sdk/python", python);
+
+#[test]
+fn audit_log_typescript() {
+    check("audit-log-typescript", "audit", &component("audit-log-typescript", "plugin.ts", JAVASCRIPT, &[]));
+}
+
+#[test]
+fn fraud_alert_python() {
+    check("fraud-alert-python", "fraud", &component("fraud-alert-python", "plugin.py", PYTHON, &[]));
+}
+
+#[test]
+fn lambda_javascript() {
+    check("lambda-javascript", "worth", &component("lambda-javascript", "index.mjs", JAVASCRIPT, &["--lambda"]));
+}
+
+#[test]
+fn lambda_python() {
+    let flags = ["--lambda", "lambda_handler"];
+    check("lambda-python", "worth", &component("lambda-python", "lambda_function.py", PYTHON, &flags));
+}

@@ -1,0 +1,135 @@
+#!/usr/bin/env node
+/**
+ * `tripline-js build plugin.ts -o plugin.wasm`: bundles a plugin with esbuild and makes a component of it.
+ *
+ * What holds: the tools are the project's own, found from where the plugin is; nothing is fetched. What is left behind is the component alone.
+ */
+
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
+
+const USAGE = `\
+usage: tripline-js build FILE [-o plugin.wasm] [--engine quickjs|starlingmonkey] [--lambda] [--fetch] [--tools FOLDER]
+
+FILE             TypeScript or JavaScript with \`export default onChange(…)\`
+-o, --output     where the component goes; plugin.wasm
+--engine         quickjs: small, quick, no await. starlingmonkey: Firefox's engine, with await, URL, crypto; starlingmonkey with --lambda
+--lambda         FILE exports a Lambda handler: \`handler(event, context)\`
+--fetch          StarlingMonkey with fetch, which asks the host for wasi:http
+--tools          a folder with node_modules, where the tools are not the plugin's own
+`;
+
+const sdk = fileURLToPath(new URL("..", import.meta.url));
+
+/** @param {string} message @returns {never} */
+function fail(message) {
+  console.error(`error: ${message}`);
+  process.exit(1);
+}
+
+function options() {
+  const names = { output: { type: "string", short: "o" }, engine: { type: "string" }, lambda: { type: "boolean" }, fetch: { type: "boolean" }, tools: { type: "string" }, help: { type: "boolean" } };
+  let parsed;
+  try {
+    parsed = parseArgs({ options: /** @type {any} */ (names), allowPositionals: true });
+  } catch (error) {
+    fail(`${/** @type {Error} */ (error).message}\n\n${USAGE}`);
+  }
+  const { values, positionals } = /** @type {{ values: any, positionals: string[] }} */ (parsed);
+  if (values.help || positionals.length !== 2 || positionals[0] !== "build") {
+    console.error(USAGE);
+    process.exit(values.help ? 0 : 2);
+  }
+  const engine = values.engine ?? (values.lambda ? "starlingmonkey" : "quickjs");
+  if (engine !== "quickjs" && engine !== "starlingmonkey") fail(`there is no engine \`${engine}\`: quickjs or starlingmonkey`);
+  if (values.fetch && engine === "quickjs") fail("QuickJS has no fetch: build with `--engine starlingmonkey`");
+  const file = resolve(positionals[1]);
+  return { file, engine, output: resolve(values.output ?? "plugin.wasm"), lambda: Boolean(values.lambda), fetch: Boolean(values.fetch), tools: resolve(values.tools ?? dirname(file)) };
+}
+
+/** The package as Node finds it from `folder`. @param {string} folder @param {string} name @returns {Promise<any>} */
+async function tool(folder, name) {
+  for (let at = folder; ; at = dirname(at)) {
+    const home = join(at, "node_modules", name);
+    const about = read(join(home, "package.json"));
+    if (about) {
+      // Not by require.resolve: one of them is for `import` alone.
+      const { exports: entry, main } = JSON.parse(about);
+      return import(pathToFileURL(join(home, entry?.import ?? main)).href);
+    }
+    if (dirname(at) === at) fail(`${name} is not installed: \`npm install --save-dev ${name}\` in ${folder}`);
+  }
+}
+
+/** @param {string} path */
+function read(path) {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+/** What the component's one export is made of. @param {{ file: string, lambda: boolean }} options */
+function entry({ file, lambda }) {
+  const name = JSON.stringify(file);
+  // Runs while the component is made, and ends that with its words.
+  const check = 'if (typeof handler?.handle !== "function") throw new Error("the file exports no plugin: it needs `export default onChange(…)`");\n';
+  if (!lambda) return `import * as plugin from ${name};\nexport const handler = plugin.default ?? plugin.handler;\n${check}`;
+  // Loaded at the first batch: esbuild keeps a module that is imported so for then.
+  const load = `() => import(${name}).then((module) => module.handler ?? module.default?.handler ?? module.default)`;
+  return `import { lambda } from "@tripline/sdk/lambda";\nexport const handler = lambda(${load});\n`;
+}
+
+/** @param {ReturnType<typeof options>} options @param {string} bundle */
+async function bundle(options, bundle) {
+  const esbuild = await tool(options.tools, "esbuild");
+  await esbuild.build({
+    stdin: { contents: entry(options), resolveDir: dirname(options.file), sourcefile: "entry.js" },
+    bundle: true,
+    format: "esm",
+    platform: "neutral",
+    mainFields: ["module", "main"],
+    conditions: options.engine === "starlingmonkey" ? ["starlingmonkey", "import"] : ["import"],
+    target: "es2022",
+    external: ["tripline:*", "wasi:*"],
+    // The SDK that this program belongs to, wherever the plugin is.
+    alias: { "@tripline/sdk": join(sdk, "src/index.js"), "@tripline/sdk/lambda": join(sdk, "src/lambda.js") },
+    outfile: bundle,
+    logLevel: "warning",
+    logOverride: { "import-is-undefined": "silent" },
+  });
+}
+
+/** @param {ReturnType<typeof options>} options @param {string} bundle */
+async function componentize(options, bundle) {
+  const wit = join(sdk, "wit");
+  if (options.engine === "starlingmonkey") {
+    const { componentize } = await tool(options.tools, "@bytecodealliance/componentize-js");
+    const disableFeatures = options.fetch ? ["fetch-event"] : ["http", "fetch-event"];
+    const { component } = await componentize({ sourcePath: bundle, witPath: wit, worldName: "plugin", disableFeatures });
+    writeFileSync(options.output, component);
+    return;
+  }
+  const { componentize } = await tool(options.tools, "componentize-qjs");
+  const { component } = await componentize({ witPath: wit, jsSource: readFileSync(bundle, "utf8"), world: "plugin", sync: true, optSize: true });
+  writeFileSync(options.output, component);
+}
+
+const chosen = options();
+const scratch = mkdtempSync(join(tmpdir(), "tripline-js-"));
+try {
+  const began = Date.now();
+  const made = join(scratch, "plugin.js");
+  await bundle(chosen, made);
+  await componentize(chosen, made);
+  console.error(`${chosen.output}: ${(statSync(chosen.output).size / 1e6).toFixed(1)} MB, ${chosen.engine}, in ${((Date.now() - began) / 1000).toFixed(1)} s`);
+} catch (error) {
+  fail(/** @type {any} */ (error)?.errors ? "esbuild could not bundle it; what it says is above. A component is no Node: it has no `node:` modules" : /** @type {any} */ (error)?.stack ?? String(error));
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}

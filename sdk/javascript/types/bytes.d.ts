@@ -1,0 +1,14 @@
+/**
+ * Text and base64 to bytes and back, in plain JavaScript: QuickJS has no TextEncoder.
+ *
+ * What holds: both ways are exact; what is no UTF-8 becomes U+FFFD, as a TextDecoder makes it.
+ * @module
+ */
+/** @param {string} text @returns {Uint8Array} UTF-8 */
+export declare function encodeText(text: string): Uint8Array;
+/** @param {Uint8Array} bytes UTF-8 @returns {string} */
+export declare function decodeText(bytes: Uint8Array): string;
+/** @param {Uint8Array} bytes @returns {string} */
+export declare function encodeBase64(bytes: Uint8Array): string;
+/** @param {string} text @returns {Uint8Array} */
+export declare function decodeBase64(text: string): Uint8Array;
