@@ -30,6 +30,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("fixture", &["tripline-sdk"]),
     ("tripline-bench", &["*"]),
     ("two-attributes", &["tripline-sdk"]),
+    ("search-index-rust", &["tripline-sdk"]),
     ("xtask", &[]),
 ];
 
