@@ -23,15 +23,14 @@ pub struct Trigger {
     /// Batches of a shard at once: the policy's, until an operator wants another number.
     pub parallelism: AtomicUsize,
     pub context: TriggerContext,
-    /// Holds the version that serves now.
+    /// Holds the version that serves now, and its warm instances.
     pub slot: Slot,
 }
 
 impl Trigger {
     /// Calls the version that serves now; a reload meanwhile concerns the next batch.
     pub async fn handle(&self, batch: &Batch) -> (Report, PluginVersion) {
-        let plugin = self.slot.current();
-        (plugin.handle(batch, &self.context).await, plugin.version().clone())
+        self.slot.handle(batch, &self.context).await
     }
 
     /// As it is to be in shards that are begun now.

@@ -75,6 +75,9 @@ pub(super) const RETRY: Schema =
 
 pub(super) const LIMITS: Schema = Schema { title: "[triggers.NAME.limits]", built: &["memory", "time"], planned: &[] };
 
+pub(super) const INSTANCES: Schema =
+    Schema { title: "[triggers.NAME.instances]", built: &["batches_max", "age_max", "memory_max", "idle_max"], planned: &[] };
+
 pub(super) const GRANTS: Schema = Schema {
     title: "[triggers.NAME.grants]",
     built: &["counters", "state", "tables", "reads", "mailers", "metrics", "http"],
@@ -87,5 +90,7 @@ pub(super) const HTTP: Schema =
 pub(super) const HEADER: Schema = Schema { title: "[triggers.NAME.grants.http.headers]", built: &["env", "file", "prefix"], planned: &[] };
 
 #[cfg(test)]
-pub(super) const ALL: &[&Schema] =
-    &[&ROOT, &HOST, &LETTERS, &COMPILE, &STREAM, &TARGET, &MAILER, &PASSWORD, &TRIGGER, &BATCH, &RETRY, &LIMITS, &GRANTS, &HTTP, &HEADER];
+pub(super) const ALL: &[&Schema] = &[
+    &ROOT, &HOST, &LETTERS, &COMPILE, &STREAM, &TARGET, &MAILER, &PASSWORD, &TRIGGER, &BATCH, &RETRY, &LIMITS, &INSTANCES, &GRANTS, &HTTP,
+    &HEADER,
+];
