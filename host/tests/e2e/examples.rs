@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::harness::{tool, tools, tripline};
 
+mod c;
 mod generated;
 
 /// One at a time is made, or compiled by the host: each takes all processors and half a gigabyte, and other tests run meanwhile.
