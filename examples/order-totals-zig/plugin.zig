@@ -17,8 +17,8 @@ const Order = struct { customer: []const u8, total: Money };
 
 const Error = error{ Retry, Reject, ConditionFailed };
 
-fn check(result: tl.tl_result) Error!void {
-    return switch (result) {
+fn check(made: tl.tl_result) Error!void {
+    return switch (made) {
         tl.TL_OK => {},
         tl.TL_RETRY => error.Retry,
         tl.TL_CONDITION_FAILED => error.ConditionFailed,
@@ -27,7 +27,7 @@ fn check(result: tl.tl_result) Error!void {
 }
 
 fn reject(comptime message: []const u8) Error {
-    _ = tl.tl_fail(tl.TL_REJECT, message, message.len);
+    _ = tl.tl_fail(tl.TL_REJECT, message.ptr, message.len);
     return error.Reject;
 }
 
