@@ -320,7 +320,10 @@ static tl_result on_change(const tl_change *change) {
       TL_TRY(tl_metric_observe("o", NULL, 0, 4));
       tl_log(TL_WARN, "%s %d", "seen", 1);
       return TL_OK;
-    case 1: CHECK(!tl_is_expiry(change)); return tl_retry("later: %d", 5);
+    case 1:
+      CHECK(!tl_is_expiry(change));
+      tl_fail_change(change, tl_retry("later: %d", 5));
+      return tl_reject("the second failure of a change");
     case 2: return tl_counter_add(change, "c", NULL, 0, "");
     case 3: return tl_state_get(change, "", &value);
     default: setting = NULL; return tl_need_setting("s", &value);
