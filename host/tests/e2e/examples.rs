@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use crate::go;
 use crate::harness::{tool, tools, tripline};
 
+mod c;
 pub(crate) mod generated;
 mod search;
 mod web;
