@@ -14,6 +14,7 @@ use crate::harness::{tool, tools, tripline};
 
 mod c;
 mod generated;
+mod totals;
 
 /// One at a time is made, or compiled by the host: each takes all processors and half a gigabyte, and other tests run meanwhile.
 static ONE: Mutex<()> = Mutex::new(());
