@@ -65,9 +65,17 @@ fn by_readme(source: &Path, output: &Path, _: &[&str]) -> Command {
     command
 }
 
+fn made(name: &str, source: &str) -> PathBuf {
+    component(name, source, C, &[&commands(&repository().join("examples").join(name))])
+}
+
+pub(super) fn order_totals() -> PathBuf {
+    made("order-totals-zig", "plugin.zig")
+}
+
 #[track_caller]
 fn check_example(name: &str, source: &str, trigger: &str) {
-    let made = component(name, source, C, &[&commands(&repository().join("examples").join(name))]);
+    let made = made(name, source);
     let size = fs::metadata(&made).unwrap().len();
     assert!(size < SIZE_MAX, "{name} has {size} bytes");
     check(name, trigger, &made);
