@@ -10,14 +10,15 @@ use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 
+use crate::go;
 use crate::harness::{tool, tools, tripline};
 
-mod generated;
+pub(crate) mod generated;
 mod search;
 mod web;
 
 /// One at a time is made, or compiled by the host: each takes all processors and half a gigabyte, and other tests run meanwhile.
-static ONE: Mutex<()> = Mutex::new(());
+pub(crate) static ONE: Mutex<()> = Mutex::new(());
 
 pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
@@ -162,6 +163,7 @@ fn check(name: &str, trigger: &str, component: &Path) {
 
 const JAVASCRIPT: (&str, Build) = ("sdk/javascript", javascript);
 const PYTHON: (&str, Build) = ("sdk/python", python);
+const GO: (&str, Build) = ("sdk/go", |source, output, _| go::build(source, output));
 
 const RUST: (&str, Build) = ("sdk/rust", rust);
 
@@ -184,6 +186,13 @@ fn lambda_javascript() {
 fn lambda_python() {
     let flags = ["--lambda", "lambda_handler"];
     check("lambda-python", "worth", &component("lambda-python", "lambda_function.py", PYTHON, &flags));
+}
+
+#[test]
+fn webhook_go() {
+    check("webhook-go", "webhook", &component("webhook-go", ".", GO, &[]));
+    let said = run(go::go().args(["test", "-C"]).arg(repository().join("examples/webhook-go")).args(["-count=1", "."]));
+    assert!(said.starts_with("ok"), "{said}");
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod emulators;
 mod examples;
 mod faults;
 mod filters;
+mod go;
 mod harness;
 mod http;
 mod imports;

@@ -29,11 +29,15 @@ struct Place {
     component: PathBuf,
 }
 
-const LANGUAGES: [Language; 4] = [
+const LANGUAGES: [Language; 8] = [
     Language { name: "Rust", source: "host/bench/plugin/src/lib.rs", build: rust },
     Language { name: "TypeScript, QuickJS", source: "host/bench/languages/plugin.ts", build: quickjs },
     Language { name: "TypeScript, StarlingMonkey", source: "host/bench/languages/plugin.ts", build: starlingmonkey },
     Language { name: "Python", source: "host/bench/languages/plugin.py", build: python },
+    Language { name: "Go", source: "host/bench/languages/go/main.go", build: go },
+    Language { name: "C", source: "host/bench/languages/plugin.c", build: c },
+    Language { name: "C++", source: "host/bench/languages/plugin.cpp", build: cpp },
+    Language { name: "Zig", source: "host/bench/languages/plugin.zig", build: zig },
 ];
 
 pub(crate) fn languages(args: &[String]) -> Result<()> {
@@ -49,8 +53,7 @@ pub(crate) fn languages(args: &[String]) -> Result<()> {
 
 /// A line, as the benchmark reads it.
 fn built(language: &Language, tools: &Path) -> Result<String> {
-    let name: String = language.name.chars().filter(char::is_ascii_alphanumeric).collect();
-    let folder = target_dir().join("languages").join(name.to_lowercase());
+    let folder = target_dir().join("languages").join(language.name.replace(", ", "-").to_lowercase());
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }
@@ -99,4 +102,60 @@ fn python(place: &Place) -> Command {
     build.args(["-m", "tripline_sdk", "build"]).arg(&place.source).arg("--output").arg(&place.component);
     build.env("PYTHONPATH", "sdk/python").env("PYTHONDONTWRITEBYTECODE", "1");
     build
+}
+
+fn go(place: &Place) -> Command {
+    let mut build = program(place.tools.join("venv/bin/go"));
+    build.args(["run", "-C", "host/bench/languages/go", "github.com/tripline/tripline/sdk/go/cmd/tripline-go", "build", "-o"]);
+    build.arg(&place.component).env("TRIPLINE", binary());
+    build.env("GOENV", "off").env("GOTOOLCHAIN", "local").env("GOPROXY", "off").env("GOFLAGS", "");
+    build.env("GOCACHE", place.folder.join("cache")).env("GOPATH", place.folder.join("path"));
+    build
+}
+
+const SDK: &str = "sdk/c/tripline.c sdk/c/generated/plugin.c sdk/c/generated/plugin_component_type.o";
+
+fn c(place: &Place) -> Command {
+    let link = "-Wl,-z,stack-size=65536 -Wl,--strip-all";
+    zig_script(
+        place,
+        &format!(
+            "\"$python\" -m ziglang cc -target wasm32-wasi -mexec-model=reactor -Os {link} -Isdk/c \"$source\" {SDK} -o \"$folder/core.wasm\""
+        ),
+    )
+}
+
+/// In two steps, which leave libc++'s library out.
+fn cpp(place: &Place) -> Command {
+    let target = "-target wasm32-wasi -mexec-model=reactor -Os";
+    let compile =
+        format!("\"$python\" -m ziglang c++ {target} -std=c++20 -fno-exceptions -fno-rtti -Isdk/c -c \"$source\" -o \"$folder/plugin.o\"");
+    let link = format!(
+        "\"$python\" -m ziglang cc {target} -Wl,-z,stack-size=65536 -Wl,--strip-all \"$folder/plugin.o\" {SDK} -o \"$folder/core.wasm\""
+    );
+    zig_script(place, &format!("{compile}\n{link}"))
+}
+
+fn zig(place: &Place) -> Command {
+    let flags = "-target wasm32-wasi -mexec-model=reactor -O ReleaseSmall -fstrip --stack 65536 -lc --dep tripline";
+    let modules = "-Mroot=\"$source\" -Mtripline=sdk/c/tripline.zig -femit-bin=\"$folder/core.wasm\"";
+    zig_script(place, &format!("\"$python\" -m ziglang build-exe {flags} {SDK} {modules}"))
+}
+
+/// `script` makes `core.wasm` in the folder; what Zig keeps of C's library is there too, so that the first build makes it.
+fn zig_script(place: &Place, script: &str) -> Command {
+    let mut build = program("sh");
+    build
+        .arg("-ec")
+        .arg(format!("{script}\n\"$tripline\" componentize \"$folder/core.wasm\" -o \"$folder/plugin.wasm\""));
+    build.env("python", place.tools.join("venv/bin/python"));
+    build.env("tripline", binary()).env("source", &place.source).env("folder", &place.folder);
+    build
+        .env("ZIG_GLOBAL_CACHE_DIR", place.folder.join("cache"))
+        .env("ZIG_LOCAL_CACHE_DIR", place.folder.join("cache"));
+    build
+}
+
+fn binary() -> PathBuf {
+    target_dir().join("release/tripline")
 }
