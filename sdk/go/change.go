@@ -160,11 +160,14 @@ func read(text, what string) (Item, error) {
 }
 
 func decode(text, what string, into any) (bool, error) {
-	item, err := read(text, what)
-	if err != nil || item == nil {
-		return false, err
+	if text == "" {
+		return false, nil
 	}
-	if err := item.Decode(into); err != nil {
+	item, err := parse(parser{text: text, wanted: wantedBy(into)})
+	if err == nil {
+		err = item.Decode(into)
+	}
+	if err != nil {
 		return true, Rejectf("%s: %w", what, err)
 	}
 	return true, nil

@@ -46,6 +46,23 @@ func columnsOf(of reflect.Type) []column {
 	return columns
 }
 
+// The attributes that a struct has fields for; nil where it is none, and takes all.
+func wantedBy(into any) func(string) bool {
+	of := reflect.TypeOf(into)
+	if of == nil || of.Kind() != reflect.Pointer || of.Elem().Kind() != reflect.Struct {
+		return nil
+	}
+	columns := columnsOf(of.Elem())
+	return func(name string) bool {
+		for at := range columns {
+			if columns[at].name == name {
+				return true
+			}
+		}
+		return false
+	}
+}
+
 // The attributes of a map or a struct, by name.
 func fieldsOf(value reflect.Value) ([]field, error) {
 	for value.IsValid() && (value.Kind() == reflect.Interface || value.Kind() == reflect.Pointer) {

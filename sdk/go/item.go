@@ -122,7 +122,10 @@ func (item Item) Decode(into any) error {
 
 // ParseItem reads DynamoDB JSON: {"pk":{"S":"a"}}.
 func ParseItem(text string) (Item, error) {
-	parser := parser{text: text}
+	return parse(parser{text: text})
+}
+
+func parse(parser parser) (Item, error) {
 	item, err := parser.item(0)
 	if err == nil && parser.peek() != 0 {
 		err = parser.wrong("nothing more")

@@ -15,6 +15,8 @@ const depthMax = 64
 type parser struct {
 	text string
 	at   int
+	// Which attributes of the item are read; nil: all. Others are bracketed, and not looked into.
+	wanted func(name string) bool
 }
 
 func (p *parser) wrong(wanted string) error {
@@ -74,10 +76,38 @@ func (p *parser) item(depth int) (Item, error) {
 		if err != nil {
 			return err
 		}
+		if depth == 0 && p.wanted != nil && !p.wanted(name) {
+			return p.skip()
+		}
 		item[name], err = p.value(depth + 1)
 		return err
 	})
 	return item, err
+}
+
+// Past a value, by its brackets.
+func (p *parser) skip() error {
+	if p.peek() != '{' {
+		return p.wrong("`{`")
+	}
+	for depth := 0; p.at < len(p.text); {
+		switch p.text[p.at] {
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		case '"':
+			if _, err := p.str(); err != nil {
+				return err
+			}
+			continue
+		}
+		p.at++
+		if depth == 0 {
+			return nil
+		}
+	}
+	return p.wrong("an end of the value")
 }
 
 func (p *parser) name() (string, error) {

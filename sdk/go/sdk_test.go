@@ -5,6 +5,7 @@ package tripline_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"reflect"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/tripline/tripline/sdk/go"
 	"github.com/tripline/tripline/sdk/go/counters"
 	"github.com/tripline/tripline/sdk/go/httpclient"
+	"github.com/tripline/tripline/sdk/go/httpclient/roundtrip"
 	_ "github.com/tripline/tripline/sdk/go/logs"
 	"github.com/tripline/tripline/sdk/go/mailer"
 	"github.com/tripline/tripline/sdk/go/metrics"
@@ -183,6 +185,42 @@ func TestWhatDynamoDBCannotHoldIsRefusedWithItsPlace(t *testing.T) {
 	text, err := tripline.MarshalItem(map[string]any{"a": 1, "b": []string{"x"}, "c": uint64(1 << 63), "d": "\xff", "e": []int(nil)})
 	if wanted := `{"a":{"N":"1"},"b":{"L":[{"S":"x"}]},"c":{"N":"9223372036854775808"},"d":{"S":"` + "\uFFFD" + `"},"e":{"NULL":true}}`; err != nil || text != wanted {
 		t.Errorf("%s (%v)", text, err)
+	}
+}
+
+func TestWhatAStructDoesNotWantIsPassedOver(t *testing.T) {
+	type narrow struct {
+		ID string `dynamodb:"id"`
+	}
+	for text, part := range map[string]string{
+		`{"a":{"M":{"x":{"L":[{"S":"}]\"\\"}]}}},"id":{"S":"b"},"z":{"NULL":true}}`: "",
+		`{"id":{"S":"b"},"z":{"anything":[1,{}]}}`:                                  "",
+		`{"id":{"S":"b"},"z":1}`:                                                    "`{` is wanted at byte 20",
+		`{"z":{"S":"`:                                                               "an end of the string is wanted",
+		`{"z":{"S":[`:                                                               "an end of the value is wanted",
+	} {
+		change := tripline.Change{NewImageJSON: text}
+		var got narrow
+		there, err := change.DecodeNewImage(&got)
+		if part != "" {
+			fails(t, err, part)
+			continue
+		}
+		same(t, []any{there, err, got.ID}, []any{true, nil, "b"})
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	text := `{"id":{"S":"o-1"},"total":{"N":"19.99"}`
+	for at := range 8 {
+		text += fmt.Sprintf(`,"other-%d":{"S":"%s"}`, at, strings.Repeat("x", 40))
+	}
+	change := tripline.Change{NewImageJSON: text + "}"}
+	for b.Loop() {
+		var order order
+		if _, err := change.DecodeNewImage(&order); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 
@@ -388,6 +426,19 @@ func TestAnAnswerIsJudgedByItsStatus(t *testing.T) {
 		_, err := httpclient.Get(url)
 		fails(t, err, "a URL is https://HOST/PATH")
 	}
+}
+
+func TestNetHTTPGoesThroughTheHost(t *testing.T) {
+	host := triplinetest.NewHost(t, nil)
+	host.OnHTTP(func(request triplinetest.Request) (int, string) { return 200, request.Method + " " + string(request.Body) })
+	answer, err := roundtrip.Client().Post("https://api.example.com/a?b", "text/plain", strings.NewReader("body"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	same(t, []any{answer.Status, string(body), err}, []any{"200 OK", "POST body", nil})
+	same(t, host.Requests()[0].Headers, map[string]string{"Content-Type": "text/plain"})
 }
 
 func TestAChangeTellsWhatHappened(t *testing.T) {

@@ -2,7 +2,8 @@
 //
 // What holds: a request happens at once, whatever becomes of the change later: a change that is delivered again sends it again. Give the receiver the
 // change's EventID, so that it can tell. Tokens stand in the operator's config and are added by the host: a plugin neither needs nor sees them.
-// Redirects come back as they are; a whole answer is read, 8 MiB at most. The Go library's net/http cannot be used: it wants sockets of its own.
+// Redirects come back as they are; a whole answer is read, 8 MiB at most. There are no sockets: net/http works with
+// package roundtrip's transport alone.
 package httpclient
 
 import (
