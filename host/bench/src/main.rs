@@ -9,6 +9,7 @@ mod body;
 mod case;
 mod contestant;
 mod filters;
+mod instances;
 mod live;
 mod measure;
 mod plan;

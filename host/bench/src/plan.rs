@@ -8,7 +8,7 @@ use crate::filters::CaseFilters;
 use crate::measure::Used;
 use crate::process::{Contestant, measure};
 use crate::report::{Report, Row, Sheet, Table};
-use crate::{Args, live, validation};
+use crate::{Args, instances, live, validation};
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let mut report = Report::default();
@@ -21,6 +21,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.wants(validation::NAME) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         report.add(Sheet::of(validation::NAME, validation::ABOUT, &runtime.block_on(validation::measure())?)?);
+    }
+    if args.wants(instances::NAME) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        report.add(Sheet::of(instances::NAME, instances::ABOUT, &runtime.block_on(instances::measure())?)?);
     }
     live::run(args, &mut report)?;
     report.print(args.json)
