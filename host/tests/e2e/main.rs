@@ -5,6 +5,7 @@
 mod api;
 mod command_line;
 mod compile;
+mod compiled;
 mod componentize;
 mod credentials;
 mod delivery;
@@ -40,5 +41,6 @@ mod scripted;
 mod streams;
 mod triggers;
 mod views;
+mod warm;
 #[path = "../../capability/tests/web_server/mod.rs"]
 mod web_server;
