@@ -31,7 +31,9 @@ impl Trigger {
     /// Calls the version that serves now; a reload meanwhile concerns the next batch.
     pub async fn handle(&self, batch: &Batch) -> (Report, PluginVersion) {
         let plugin = self.slot.current();
-        (plugin.handle(batch, &self.context).await, plugin.version().clone())
+        let report = plugin.handle(batch, &self.context).await;
+        self.context.signals.reported(batch, &report);
+        (report, plugin.version().clone())
     }
 
     /// As it is to be in shards that are begun now.
