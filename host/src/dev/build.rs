@@ -26,6 +26,8 @@ pub(super) async fn build(command: &str, dir: &Path) -> Result<ExitStatus> {
     let mut child = Command::new("sh")
         .args(["-c", command])
         .current_dir(dir)
+        // For SDKs whose tools call `tripline componentize`.
+        .env("TRIPLINE", std::env::current_exe().unwrap_or_else(|_| "tripline".into()))
         .stdin(Stdio::null())
         .stdout(std::io::stderr())
         // A terminal's Ctrl-C is ours to hear: we end it.

@@ -37,6 +37,7 @@ impl Desk<'_> {
             print,
             command: ready.config.dev.build.as_deref(),
             plugins: &ready.plugins,
+            serving: held(&ready.plugins),
             player: ready.player.as_ref(),
             reloads: &mut ready.reloads,
         };
@@ -110,6 +111,8 @@ struct Live<'l, 'o> {
     print: Print,
     command: Option<&'l str>,
     plugins: &'l BTreeMap<String, PathBuf>,
+    /// What the versions that serve were, as files.
+    serving: Held,
     player: Option<&'l Player>,
     reloads: &'l mut tokio::sync::mpsc::Receiver<Reload>,
 }
@@ -159,14 +162,13 @@ impl Live<'_, '_> {
             Built::Stopped => return Ok(Rebuilt::Stopped),
         };
         let now = self.held();
-        let mut changed: BTreeSet<&String> = now
-            .iter()
-            .filter(|(plugin, held)| before.get(*plugin) != Some(held))
-            .map(|(plugin, _)| plugin)
-            .collect();
+        let is_other = |plugin: &String| now[plugin] != before[plugin] && now[plugin] != self.serving[plugin];
+        let mut changed: BTreeSet<&String> = now.keys().filter(|plugin| is_other(plugin)).collect();
         if changed.is_empty() {
-            say(&format!("built in {:.2} s: the plugin is what it was", built.as_secs_f64()))?;
-            return Ok(Rebuilt::New);
+            let is_served = now == self.serving;
+            let which = if is_served { "serves already" } else { "was refused before" };
+            say(&format!("built in {:.2} s: the plugin is the one that {which}", built.as_secs_f64()))?;
+            return Ok(if is_served { Rebuilt::New } else { Rebuilt::Not });
         }
         let (loading, mut refused) = (Instant::now(), false);
         while !changed.is_empty() {
@@ -177,6 +179,7 @@ impl Live<'_, '_> {
             };
             match reload {
                 Some(Reload::Serves { plugin, version }) if changed.remove(&plugin) => {
+                    self.serving.insert(plugin.clone(), now[&plugin]);
                     let (all, built, loaded) = (saved.at.elapsed(), built, loading.elapsed());
                     let [all, built, loaded] = [all, built, loaded].map(|took| format!("{:.2} s", took.as_secs_f64()));
                     say(&format!("serves {} {all} after the save: built in {built}, loaded in {loaded}", version.short()))?;
@@ -193,7 +196,7 @@ impl Live<'_, '_> {
     }
 
     fn held(&self) -> Held {
-        self.plugins.iter().map(|(plugin, path)| (plugin.clone(), hash(path))).collect()
+        held(self.plugins)
     }
 
     /// What cannot be played is said, and nothing else comes of it, but with --once.
@@ -219,6 +222,10 @@ impl Live<'_, '_> {
             }
         }
     }
+}
+
+fn held(plugins: &BTreeMap<String, PathBuf>) -> Held {
+    plugins.iter().map(|(plugin, path)| (plugin.clone(), hash(path, u64::MAX))).collect()
 }
 
 /// What came of a save.

@@ -126,7 +126,7 @@ impl Sources {
             entries
                 .filter(|path| is_source(path) && !(path.is_symlink() && path.is_dir()))
                 .for_each(|path| self.collect(&path, print));
-        } else if let Some(hash) = hash(path) {
+        } else if let Some(hash) = hash(path, READ_BYTES_MAX) {
             print.0.insert(path.to_owned(), hash);
         }
     }
@@ -139,11 +139,11 @@ impl Print {
     }
 }
 
-/// None: it is not there, or cannot be read.
-pub(super) fn hash(path: &Path) -> Option<u64> {
+/// None: it is not there, or cannot be read. What has more than `bytes_max` is told by its length and time.
+pub(super) fn hash(path: &Path, bytes_max: u64) -> Option<u64> {
     let metadata = fs::metadata(path).ok()?;
     let mut hasher = DefaultHasher::new();
-    if metadata.len() > READ_BYTES_MAX {
+    if metadata.len() > bytes_max {
         (metadata.len(), metadata.modified().ok()).hash(&mut hasher);
     } else {
         fs::read(path).ok()?.hash(&mut hasher);
