@@ -10,9 +10,10 @@ use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 
+use crate::go;
 use crate::harness::{tool, tools, tripline};
 
-mod generated;
+pub(crate) mod generated;
 
 /// One at a time is made, or compiled by the host: each takes all processors and half a gigabyte, and other tests run meanwhile.
 static ONE: Mutex<()> = Mutex::new(());
@@ -110,13 +111,19 @@ fn component(name: &str, source: &str, (sdk, build): (&str, Build), flags: &[&st
 fn check(name: &str, trigger: &str, component: &Path) {
     let example = repository().join("examples").join(name);
     let dir = tempfile::tempdir().unwrap();
-    for file in ["tripline.toml", "events.jsonl"] {
-        fs::copy(example.join(file), dir.path().join(file)).unwrap();
+    for file in ["tripline.toml", "events.jsonl", "http.json", "webhook.secret"] {
+        // The first two every example has: without them the command fails.
+        if example.join(file).exists() {
+            fs::copy(example.join(file), dir.path().join(file)).unwrap();
+        }
     }
     fs::copy(component, dir.path().join("plugin.wasm")).unwrap();
     let mut command = tripline();
     command.args(["test", "--trigger", trigger, "--events", "events.jsonl", "--expect"]);
     command.arg(example.join("expected.txt")).current_dir(dir.path()).env("TRIPLINE_LOG", "warn");
+    if dir.path().join("http.json").exists() {
+        command.args(["--http", "http.json"]);
+    }
     // The machine code of a component that is as it was: seconds for each.
     command.env("XDG_CACHE_HOME", tools().join("examples"));
     if std::env::var_os("UPDATE_EXPECT").is_some() {
@@ -128,6 +135,7 @@ fn check(name: &str, trigger: &str, component: &Path) {
 
 const JAVASCRIPT: (&str, Build) = ("sdk/javascript", javascript);
 const PYTHON: (&str, Build) = ("sdk/python", python);
+const GO: (&str, Build) = ("sdk/go", |source, output, _| go::build(source, output));
 
 #[test]
 fn audit_log_typescript() {
@@ -148,4 +156,11 @@ fn lambda_javascript() {
 fn lambda_python() {
     let flags = ["--lambda", "lambda_handler"];
     check("lambda-python", "worth", &component("lambda-python", "lambda_function.py", PYTHON, &flags));
+}
+
+#[test]
+fn webhook_go() {
+    check("webhook-go", "webhook", &component("webhook-go", ".", GO, &[]));
+    let said = run(go::go().args(["test", "-C"]).arg(repository().join("examples/webhook-go")).args(["-count=1", "."]));
+    assert!(said.starts_with("ok"), "{said}");
 }

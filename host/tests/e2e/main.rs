@@ -16,6 +16,7 @@ mod emulators;
 mod examples;
 mod faults;
 mod filters;
+mod go;
 mod harness;
 mod http;
 mod imports;

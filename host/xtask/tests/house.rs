@@ -45,9 +45,9 @@ const NOT_IN_CORE: [&str; 9] = ["tokio", "aws-", "wasmtime", "rusqlite", "libsql
 
 const LINES_MAX: usize = 500;
 const SOURCE_ROOTS: [&str; 6] = ["host", "sdk", "plugins", "examples", "wit", "fuzz"];
-const SOURCES: [&str; 6] = ["rs", "wit", "py", "js", "ts", "mjs"];
+const SOURCES: [&str; 7] = ["rs", "wit", "py", "js", "ts", "mjs", "go"];
 /// What tools make in source folders.
-const NOT_SOURCE: [&str; 4] = ["target", "node_modules", "__pycache__", "deps"];
+const NOT_SOURCE: [&str; 5] = ["target", "node_modules", "__pycache__", "deps", "bindings"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()

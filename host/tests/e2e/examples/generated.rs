@@ -20,7 +20,7 @@ fn contents(folder: &Path) -> BTreeMap<String, String> {
 
 /// What is committed is what was made; UPDATE_EXPECT=1 makes it so.
 #[track_caller]
-fn check_fresh(committed: &Path, made: &Path) {
+pub(crate) fn check_fresh(committed: &Path, made: &Path) {
     let (old, new) = (contents(committed), contents(made));
     assert!(!new.is_empty(), "nothing was generated for {}", committed.display());
     if old != new && std::env::var_os("UPDATE_EXPECT").is_some() {
