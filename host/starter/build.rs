@@ -11,8 +11,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the workspace's root.
-const SOURCES: [&str; 8] =
-    ["host/starter/templates", "sdk/rust", "sdk/javascript", "sdk/python", "wit", "Cargo.toml", "rust-toolchain.toml", "LICENSE"];
+const SOURCES: [&str; 9] =
+    ["host/starter/templates", "sdk/rust", "sdk/javascript", "sdk/python", "sdk/go", "wit", "Cargo.toml", "rust-toolchain.toml", "LICENSE"];
 const NOT_SOURCE: [&str; 7] = ["tests", "test", "__pycache__", "node_modules", "build", "target", ".mypy_cache"];
 /// For type checkers of the SDK itself.
 const NOT_EMBEDDED: &str = "sdk/python/bindings";
@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut files = Vec::new();
     for source in SOURCES {
         println!("cargo::rerun-if-changed={}", root.join(source).display());
-        collect(&root.join(source), &mut files)?;
+        collect(&root.join(source), &root.join("sdk"), &mut files)?;
     }
     files.retain(|file| !file.starts_with(root.join(NOT_EMBEDDED)));
     files.sort();
@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
+fn collect(path: &Path, sdks: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
     if path.is_symlink() {
         return Ok(());
     }
@@ -43,8 +43,9 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> 
     for entry in fs::read_dir(path)? {
         let entry = entry?.path();
         let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if !NOT_SOURCE.contains(&name.as_str()) && !name.ends_with(".egg-info") {
-            collect(&entry, files)?;
+        let is_test = name.ends_with("_test.go") && path.starts_with(sdks);
+        if !NOT_SOURCE.contains(&name.as_str()) && !name.ends_with(".egg-info") && !is_test {
+            collect(&entry, sdks, files)?;
         }
     }
     Ok(())

@@ -15,7 +15,7 @@ use super::output;
 pub(crate) struct Options {
     /// What it is called: the project, its trigger and, without --dir, its folder.
     name: String,
-    /// rust, typescript or python.
+    /// rust, typescript, python or go.
     #[arg(long, value_name = "LANGUAGE", value_parser = language)]
     lang: &'static Language,
     /// The folder to make; NAME in the current one, unless it is said.

@@ -24,7 +24,8 @@ impl Desk<'_> {
     /// Runs the host until it is to begin anew, or to end.
     pub(super) async fn serve(&mut self, mut ready: Ready, (print, built): (Print, Option<Duration>)) -> Result<Next> {
         let halt = self.stop.child_token();
-        let made = ready.plugins.values().cloned().collect();
+        let made = ready.plugins.values().chain([&ready.data_dir]);
+        let made = made.map(|path| path.strip_prefix(".").unwrap_or(path).to_owned()).collect();
         let sources = self.sources(&ready.config.dev, made);
         self.greet(&ready, built)?;
         let app = ready.app;
@@ -91,7 +92,7 @@ impl Desk<'_> {
                 .map(|trigger| trigger.as_str())
                 .collect();
             if behind.is_empty() {
-                say(&format!("{expected} changes handled; {} given up", now.given_up))?;
+                say(&format!("{} handled; {} given up", changes(expected), now.given_up))?;
                 return if now.given_up == 0 { Ok(Next::Done) } else { Err(Quiet.into()) };
             }
             tokio::select! {
@@ -210,9 +211,9 @@ impl Live<'_, '_> {
             Ok(played) => {
                 let prepared = match played.prepared {
                     0 => String::new(),
-                    more => format!(", and {more} before, that the table was as it was then"),
+                    more => format!(", after {more} that made it what it was then"),
                 };
-                say(&format!("{} changes of {} were played into {}{prepared}", played.recorded, player.events.display(), player.table))?;
+                say(&format!("played into {}: {} of {}{prepared}", player.table, changes(played.recorded), player.events.display()))?;
                 Ok(played)
             }
             Err(error) if self.desk.options.once => Err(error),
@@ -234,6 +235,10 @@ enum Rebuilt {
     Not,
     Overtaken,
     Stopped,
+}
+
+fn changes(count: u64) -> String {
+    if count == 1 { "1 change".to_owned() } else { format!("{count} changes") }
 }
 
 fn names(files: &BTreeSet<PathBuf>) -> String {

@@ -11,6 +11,7 @@ mod place;
 mod play;
 mod sources;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -86,6 +87,8 @@ struct Desk<'o> {
     stop: CancellationToken,
     /// Made at the first need; its tables outlive a config.
     place: Option<Place>,
+    /// The command of the last build, where that was a good one.
+    built: RefCell<Option<String>>,
     begun: Instant,
 }
 
@@ -93,6 +96,8 @@ struct Desk<'o> {
 struct Ready {
     app: App,
     config: Config,
+    /// The config's own; ours is below it.
+    data_dir: PathBuf,
     /// The plugins that are watched, by how the host calls them.
     plugins: BTreeMap<String, PathBuf>,
     player: Option<Player>,
@@ -108,7 +113,7 @@ fn say(text: &str) -> Result<()> {
 }
 
 async fn work(options: &Options, stop: CancellationToken) -> Result<()> {
-    let mut desk = Desk { options, stop, place: None, begun: Instant::now() };
+    let mut desk = Desk { options, stop, place: None, built: RefCell::default(), begun: Instant::now() };
     let mut build = true;
     while let Next::Again { build: again } = desk.session(build).await? {
         build = again;
@@ -134,7 +139,8 @@ impl Desk<'_> {
         let sources = self.sources(&dev, BTreeSet::new());
         let print = sources.print();
         let mut took = None;
-        if let (true, Some(command)) = (build, &dev.build) {
+        let is_built = *self.built.borrow() == dev.build;
+        if let (Some(command), true) = (&dev.build, build || !is_built) {
             match self.build(command, &sources, &print).await? {
                 Built::Good(built) => took = Some(built),
                 Built::Bad => return self.until_saved(&anyhow::Error::msg("nothing serves yet"), &sources, &print).await,
@@ -184,12 +190,14 @@ impl Desk<'_> {
 
     async fn build(&self, command: &str, sources: &Sources, print: &Print) -> Result<Built> {
         say(&format!("building: {}", output::tame(command)))?;
+        self.built.replace(None);
         let begun = Instant::now();
         let dir = self.config_file().parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
         tokio::select! {
             status = build::build(command, dir) => {
                 let (status, took) = (status?, begun.elapsed());
                 if status.success() {
+                    self.built.replace(Some(command.to_owned()));
                     return Ok(Built::Good(took));
                 }
                 say(&format!("the build failed ({status}), in {:.2} s; what it says is above", took.as_secs_f64()))?;
@@ -205,7 +213,7 @@ impl Desk<'_> {
 
     /// Builds the host on tables of our own.
     async fn prepare(&mut self, dev: &DevConfig) -> Result<Ready> {
-        let missing = std::cell::RefCell::new(BTreeSet::new());
+        let missing = RefCell::new(BTreeSet::new());
         let env = |name: &str| {
             std::env::var(name).ok().filter(|value| !value.is_empty()).or_else(|| {
                 missing.borrow_mut().insert(name.to_owned());
@@ -226,8 +234,9 @@ impl Desk<'_> {
             .as_ref()
             .zip(followed.as_ref())
             .and_then(|(events, stream)| Some((stream.table.clone(), keys(events)?)));
+        let data_dir = config.host.data_dir.clone();
         if self.place.is_none() {
-            self.place = Some(Place::claim(&config.host.data_dir).await?);
+            self.place = Some(Place::claim(&data_dir).await?);
         }
         if let Some(place) = &mut self.place {
             place.embed(&mut config, keys.as_ref().map(|(table, keys)| (table.as_str(), keys.clone()))).await?;
@@ -247,7 +256,7 @@ impl Desk<'_> {
         let plugins = plugins.collect();
         let (onlooker, reloads, done) = Onlooker::new(config.triggers.len() > 1);
         let app = App::build_before(&config, Some(Arc::new(onlooker))).await?;
-        Ok(Ready { app, plugins, player, followers, reloads, done, config })
+        Ok(Ready { app, data_dir, plugins, player, followers, reloads, done, config })
     }
 }
 

@@ -113,7 +113,7 @@ impl Sources {
     }
 
     fn collect(&self, path: &Path, print: &mut Print) {
-        if print.0.len() >= FILES_MAX || self.made.contains(path) {
+        if print.0.len() >= FILES_MAX || self.made.contains(path.strip_prefix(".").unwrap_or(path)) {
             return;
         }
         if path.is_dir() {

@@ -53,7 +53,7 @@ fn once_plays_what_was_recorded_and_says_how_it_went() {
     let dir = project(CONFIG);
     let said = run(dev(dir.path()).arg("--once"));
     for expected in [
-        "-- 1 changes of events.jsonl were played into orders, and 1 before, that the table was as it was then",
+        "-- played into orders: 1 change of events.jsonl, after 1 that made it what it was then",
         "1 INSERT {\"id\":{\"S\":\"o-1\"}}: ok\n  counter orders{status=\"new\"} +1\n",
         "2 MODIFY {\"id\":{\"S\":\"o-1\"}}: ok\n",
         "-- 2 changes handled; 0 given up",

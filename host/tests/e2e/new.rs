@@ -76,6 +76,9 @@ const PYTHON: Case = Case {
     broken: "def handle(change: Change -> None",
 };
 
+const GO: Case =
+    Case { language: "go", source: "main.go", installs: &[], give: |_| (), edit: ("\"order %s", "\"ORDER %s"), broken: "func handle(" };
+
 /// As npm makes what a package calls its programs.
 fn executable(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
@@ -85,13 +88,16 @@ fn executable(path: &Path) {
 /// A folder with the binary alone, in front of PATH; no registry is asked for anything.
 fn environment(command: &mut Command, bin: &Path, project: &Path) {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let paths = std::iter::once(bin.to_owned()).chain(std::env::split_paths(&path));
+    // Behind all: what was set up for tests, as `go` is.
+    let venv = tools().join("venv/bin");
+    let paths = std::iter::once(bin.to_owned()).chain(std::env::split_paths(&path)).chain([venv]);
     command.env("PATH", std::env::join_paths(paths).unwrap());
     command
         .env("CARGO_NET_OFFLINE", "true")
         .env_remove("CARGO_TARGET_DIR")
         .env_remove("RUSTFLAGS")
         .env("CARGO_INCREMENTAL", "0");
+    command.env("GOPROXY", "off").env("GOTOOLCHAIN", "local").env("GOFLAGS", "");
     command.env("PYTHONPATH", project.join("tripline-sdk")).env("PYTHONDONTWRITEBYTECODE", "1");
     command.env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR")).env_remove("TRIPLINE_LOG");
     for name in ["CARGO", "RUSTC", "RUSTC_WORKSPACE_WRAPPER", "RUSTUP_TOOLCHAIN", "CARGO_ENCODED_RUSTFLAGS"] {
@@ -177,6 +183,11 @@ async fn a_python_project_works_as_its_readme_says() {
     check(&PYTHON).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_go_project_works_as_its_readme_says() {
+    check(&GO).await;
+}
+
 /// In a folder with a folder `there`; the exit status, and what is said.
 #[track_caller]
 fn check_refused(arguments: &[&str], status: i32, expected: &str) {
@@ -200,7 +211,7 @@ fn what_cannot_be_made_is_refused_with_a_remedy_and_leaves_nothing() {
     check_refused(&["../mine", "--lang", "rust"], 1, "cannot name a project");
     check_refused(&["serde", "--lang", "rust"], 1, "choose another, as `serde-trigger`");
     check_refused(&["mine", "--lang", "pyton"], 2, "did you mean `python`?");
-    check_refused(&["mine", "--lang", "cobol"], 2, "there is a project for rust, typescript, python");
+    check_refused(&["mine", "--lang", "cobol"], 2, "there is a project for rust, typescript, python, go");
     check_refused(&["mine"], 2, "--lang <LANGUAGE>");
     check_refused(&["mine", "--lang", "rust", "--dir", "nowhere/mine"], 1, "make that folder first, and writable");
 }
