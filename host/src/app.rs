@@ -21,7 +21,7 @@ use tripline_core::name::{StreamName, TriggerName};
 use tripline_core::port::{Grants, HttpClient, Mailbox, StoreError, StreamInfo, TableTarget};
 use tripline_core::reader::Pace;
 use tripline_core::signal::{Signal, Signals};
-use tripline_runtime::{EngineConfig, PluginFile, PluginSource, PluginUse, Slot};
+use tripline_runtime::{Engine, EngineConfig, PluginFile, PluginSource, PluginUse, Slot};
 use tripline_store::{SqliteReader, SqliteStore, StoreThreads};
 use tripline_stream::Source;
 
@@ -73,6 +73,8 @@ pub struct App {
     redrives: Vec<RedriveTask>,
     keeper: KeepTask,
     files: Vec<PluginFile>,
+    /// Where some trigger's instances are warm.
+    warm: Option<Engine>,
     sender: Sender,
     admin: BoundAdmin,
     announced: Announced,
@@ -118,7 +120,7 @@ impl App {
             mailers: mailers(config, &mut faults),
             sources: base.sources(config, &mut faults).await,
         };
-        let triggers = base.triggers(config, &places, &mut faults).await;
+        let (triggers, engine) = base.triggers(config, &places, &mut faults).await;
         if !faults.is_empty() {
             return Err(StartError(faults));
         }
@@ -150,6 +152,7 @@ impl App {
             redrives,
             keeper,
             files,
+            warm: engine.filter(|_| config.triggers.values().any(|trigger| trigger.instances.is_some())),
             sender,
             admin,
             announced,
@@ -180,6 +183,10 @@ impl App {
                 file.run(stop).await;
                 Ok(())
             });
+        }
+        if let Some(engine) = self.warm {
+            let stop = stop.clone();
+            supervisor.spawn(Kind::Instances, async move { Ok(engine.sweep_instances(stop).await) });
         }
         let stopped = stop.clone();
         supervisor.spawn(Kind::Mail, async move {
@@ -273,12 +280,12 @@ impl Base {
         sources
     }
 
-    async fn triggers(&self, config: &Config, places: &Places, faults: &mut Vec<String>) -> Vec<Arc<Trigger>> {
+    async fn triggers(&self, config: &Config, places: &Places, faults: &mut Vec<String>) -> (Vec<Arc<Trigger>>, Option<Engine>) {
         let engine = match plugins::engine(config, plugins::Cache::Made) {
             Ok(engine) => engine,
             Err(error) => {
                 faults.push(error.to_string());
-                return Vec::new();
+                return (Vec::new(), None);
             }
         };
         let mut triggers = Vec::new();
@@ -301,7 +308,7 @@ impl Base {
                     continue;
                 }
             };
-            let trigger = Arc::new(self.trigger(trigger, places, http, Slot::new(plugin.clone())));
+            let trigger = Arc::new(self.trigger(trigger, places, http, Slot::of(plugin.clone(), trigger.instances)));
             faults.extend(trigger.wants_more_than(info));
             // So are those of its targets and mailers: without them, the plugin would only say that nobody granted them.
             if !places.have(&config.triggers[&name].grants) {
@@ -311,7 +318,7 @@ impl Base {
             faults.extend(probed.err());
             triggers.push(trigger);
         }
-        triggers
+        (triggers, Some(engine))
     }
 
     fn trigger(&self, config: &TriggerConfig, places: &Places, http: Option<Arc<dyn HttpClient>>, slot: Slot) -> Trigger {

@@ -23,17 +23,16 @@ pub struct Trigger {
     /// Batches of a shard at once: the policy's, until an operator wants another number.
     pub parallelism: AtomicUsize,
     pub context: TriggerContext,
-    /// Holds the version that serves now.
+    /// Holds the version that serves now, and its warm instances.
     pub slot: Slot,
 }
 
 impl Trigger {
     /// Calls the version that serves now; a reload meanwhile concerns the next batch.
     pub async fn handle(&self, batch: &Batch) -> (Report, PluginVersion) {
-        let plugin = self.slot.current();
-        let report = plugin.handle(batch, &self.context).await;
+        let (report, version) = self.slot.handle(batch, &self.context).await;
         self.context.signals.reported(batch, &report);
-        (report, plugin.version().clone())
+        (report, version)
     }
 
     /// As it is to be in shards that are begun now.

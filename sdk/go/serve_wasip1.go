@@ -8,6 +8,7 @@ import (
 	// What the host calls is in there.
 	_ "github.com/tripline/tripline/sdk/go/internal/bindings/wit_exports"
 	"github.com/tripline/tripline/sdk/go/internal/collect"
+	"github.com/tripline/tripline/sdk/go/internal/text"
 	wit "github.com/tripline/tripline/sdk/go/internal/wit/types"
 )
 
@@ -39,9 +40,9 @@ func answer(wire types.Batch) export_tripline_trigger_handler.Answer {
 
 func lower(rejects bool, reason string) types.Failure {
 	if rejects {
-		return types.MakeFailureReject(reason)
+		return types.MakeFailureReject(text.Valid(reason))
 	}
-	return types.MakeFailureRetry(reason)
+	return types.MakeFailureRetry(text.Valid(reason))
 }
 
 func lift(wire types.Batch) *Batch {

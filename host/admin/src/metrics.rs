@@ -204,6 +204,9 @@ impl CommitMetrics {
 pub(crate) struct PluginMetrics {
     pub(crate) info: Gauges<3>,
     pub(crate) reloads: Counters<2>,
+    pub(crate) instances_made: Counters<1>,
+    pub(crate) instances_reused: Counters<1>,
+    pub(crate) instances_retired: Counters<2>,
     pub(crate) log_lines: Counters<2>,
     pub(crate) log_lines_dropped: Counters<1>,
     pub(crate) metrics_dropped: Counters<1>,
@@ -218,6 +221,13 @@ impl PluginMetrics {
                 "Versions of a plugin that were swapped in, or refused",
                 ["plugin", "result"],
             ),
+            instances_made: r.counter("tripline_instances_made_total", "Instances made for triggers with warm ones", ["trigger"]),
+            instances_reused: r.counter(
+                "tripline_instances_reused_total",
+                "Batches handled by an instance that had handled others",
+                ["trigger"],
+            ),
+            instances_retired: r.counter("tripline_instances_retired_total", "Warm instances that ended, by cause", ["trigger", "cause"]),
             log_lines: r.counter("tripline_guest_log_lines_total", "Lines that plugins logged", ["trigger", "level"]),
             log_lines_dropped: r.counter(
                 "tripline_guest_log_lines_dropped_total",

@@ -166,6 +166,10 @@ fn plugin(signal: &Signal<'_>) {
         Signal::PluginRefused { plugin, reason } => {
             error!(target: "tripline::plugin", plugin = %clean(plugin), reason = %clean(reason), "plugin refused; what served before still does");
         }
+        Signal::InstanceTaken { trigger, reused } => debug!(target: "tripline::plugin", %trigger, reused, "instance taken"),
+        Signal::InstanceRetired { trigger, cause } => {
+            debug!(target: "tripline::plugin", %trigger, cause = cause.as_str(), "warm instance ended");
+        }
         Signal::GuestLog { trigger, version, level, context, message } => {
             let (version, context, message) = (version.short(), clean(context), clean(message));
             match level {

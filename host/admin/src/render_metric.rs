@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tripline_core::gap::Cause;
 use tripline_core::letter::DropCause;
 use tripline_core::name::{PluginVersion, ShardId, StreamName, TriggerName};
-use tripline_core::signal::{HandlerResult, LogLevel, MailResult, PollResult, Signal};
+use tripline_core::signal::{HandlerResult, LogLevel, MailResult, PollResult, RetireCause, Signal};
 
 use crate::metrics::Metrics;
 use crate::telemetry::Group;
@@ -192,6 +192,11 @@ fn plugin(metrics: &Metrics, remembered: &mut Remembered, signal: &Signal<'_>) {
             }
         }
         Signal::PluginRefused { plugin, .. } => m.reloads.of([plugin, "refused"]).inc(),
+        Signal::InstanceTaken { trigger, reused } => {
+            let taken = if reused { &m.instances_reused } else { &m.instances_made };
+            taken.of([trigger.as_str()]).inc();
+        }
+        Signal::InstanceRetired { trigger, cause } => m.instances_retired.of([trigger.as_str(), cause.as_str()]).inc(),
         Signal::GuestLog { trigger, level, .. } => m.log_lines.of([trigger.as_str(), level.as_str()]).inc(),
         Signal::GuestLogsDropped { trigger, lines } => m.log_lines_dropped.of([trigger.as_str()]).inc_by(lines.into()),
         Signal::PluginMetricDropped { trigger, .. } => m.metrics_dropped.of([trigger.as_str()]).inc(),
@@ -211,6 +216,8 @@ fn begin_trigger(metrics: &Metrics, trigger: &TriggerName) {
         &m.conflicts,
         &metrics.plugins.log_lines_dropped,
         &metrics.plugins.metrics_dropped,
+        &metrics.plugins.instances_made,
+        &metrics.plugins.instances_reused,
     ] {
         counter.of([trigger]);
     }
@@ -228,6 +235,9 @@ fn begin_trigger(metrics: &Metrics, trigger: &TriggerName) {
         m.handler_calls.of([trigger, result.as_str()]);
     }
     m.paused.of([trigger]);
+    for cause in RetireCause::ALL {
+        metrics.plugins.instances_retired.of([trigger, cause.as_str()]);
+    }
     for level in LogLevel::ALL {
         metrics.plugins.log_lines.of([trigger, level.as_str()]);
     }

@@ -78,6 +78,8 @@ impl Group {
             }
             Signal::PluginServes { .. }
             | Signal::PluginRefused { .. }
+            | Signal::InstanceTaken { .. }
+            | Signal::InstanceRetired { .. }
             | Signal::GuestLog { .. }
             | Signal::GuestLogsDropped { .. }
             | Signal::PluginMetricDropped { .. } => Self::Plugin,

@@ -9,6 +9,7 @@ mod body;
 mod case;
 mod contestant;
 mod filters;
+mod languages;
 mod live;
 mod measure;
 mod plan;

@@ -5,10 +5,10 @@ use anyhow::Result;
 use crate::case::{Case, CasePlugin, CaseView};
 use crate::contestant::node;
 use crate::filters::CaseFilters;
-use crate::measure::Used;
-use crate::process::{Contestant, measure};
+use crate::measure::{self, Place, Used};
+use crate::process::{Contestant, measure as measured};
 use crate::report::{Report, Row, Sheet, Table};
-use crate::{Args, live, validation};
+use crate::{Args, languages, live, validation};
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let mut report = Report::default();
@@ -21,6 +21,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.wants(validation::NAME) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         report.add(Sheet::of(validation::NAME, validation::ABOUT, &runtime.block_on(validation::measure())?)?);
+    }
+    if languages::are_there() && args.wants(languages::NAME) {
+        measure::keep_to(Place::Contestant);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        report.add(Sheet::of(languages::NAME, languages::ABOUT, &runtime.block_on(languages::measure())?)?);
     }
     live::run(args, &mut report)?;
     report.print(args.json)
@@ -156,7 +161,7 @@ impl Plan {
         for round in 1..=args.runs {
             for (entry, runs) in self.entries.iter().zip(&mut runs) {
                 eprintln!("{} {round}/{}: {}", self.name, args.runs, entry.name);
-                runs.push(measure(entry.contestant, &entry.case)?);
+                runs.push(measured(entry.contestant, &entry.case)?);
             }
         }
         let mut rows: Vec<Row> = Vec::new();

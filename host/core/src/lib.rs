@@ -28,6 +28,7 @@ pub mod port;
 pub mod projection;
 pub mod rate;
 pub mod reader;
+pub mod reuse;
 pub mod rewind;
 mod scan;
 pub mod sequence;

@@ -201,6 +201,16 @@ pub enum Signal<'a> {
         plugin: &'a str,
         reason: &'a str,
     },
+    /// A trigger with warm instances begins a batch: in one that it has used before, or in one made for it.
+    InstanceTaken {
+        trigger: &'a TriggerName,
+        reused: bool,
+    },
+    /// An instance of such a trigger is gone.
+    InstanceRetired {
+        trigger: &'a TriggerName,
+        cause: RetireCause,
+    },
     GuestLog {
         trigger: &'a TriggerName,
         version: &'a PluginVersion,
@@ -297,6 +307,10 @@ label! {
 label! {
     /// How a call of a handler ended.
     HandlerResult { Ok = "ok", Partial = "partial", Retry = "retry", Reject = "reject", Trap = "trap", Timeout = "timeout", OutOfMemory = "out_of_memory", BadResult = "bad_result", NotRun = "not_run" }
+}
+label! {
+    /// Why a warm instance ended.
+    RetireCause { Failed = "failed", Batches = "batches", Age = "age", Memory = "memory", Handles = "handles", Http = "http", Reload = "reload", Room = "room", Surplus = "surplus", CutOff = "cut_off" }
 }
 label! {
     LogLevel { Trace = "trace", Debug = "debug", Info = "info", Warn = "warn", Error = "error" }

@@ -1,27 +1,27 @@
-//! One call of a handler: a fresh instance, within its limits, and what it came to.
+//! One call of a handler: an instance, within its limits, and what it came to.
 //!
 //! Always holds: the call ends within the trigger's time, whether the guest computes or waits; a busy guest gives up its
 //! thread at every tick; how it ended is one `HandlerResult` and one `Outcome`, with the reason and the guest's backtrace.
-//! Does not know what becomes of a failure. A call that is dropped leaves nothing behind: its instance dies with it.
+//! Does not know what becomes of a failure. A call that is dropped leaves nothing behind: its instance dies with it, warm or not.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use tripline_core::delivery::{Batch, FailedChange, Failure, FailureKind, Outcome, Report};
 use tripline_core::limits::REASON_BYTES_MAX;
-use tripline_core::signal::HandlerResult;
-use wasmtime::{PoolConcurrencyLimitError, Store, Trap, UpdateDeadline, WasmBacktrace};
+use tripline_core::signal::{HandlerResult, Signal};
+use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
 use crate::context::TriggerContext;
-use crate::engine::{EPOCH_TICK, Engine};
+use crate::engine::EPOCH_TICK;
 use crate::guest::{Guest, Purpose};
+use crate::live::{Broken, Live, TimeLimit};
 use crate::logs::GuestLogs;
 use crate::memory::Denied;
 use crate::plugin::Plugin;
 use crate::text;
+use crate::warm::{Lent, Pool};
 
-/// Bytes that a guest may hand over in one call of the host, or as its result. More is a trap.
-const HOSTCALL_BYTES_MAX: usize = 64 * 1024 * 1024;
 const BACKTRACE_BYTES_MAX: usize = 16 * 1024;
 /// A busy guest is stopped at a tick, which tells where it was; only one that waits is stopped from outside, a little later.
 const GRACE: Duration = EPOCH_TICK.saturating_mul(3);
@@ -37,63 +37,57 @@ pub(crate) struct Ended {
 /// What came out of the guest.
 enum Returned {
     Answered(Result<Vec<FailedChange>, Failure>),
-    /// Before the handler was called; the guest may have run all the same, in its start functions.
-    NotInstantiated(wasmtime::Error),
-    Trapped(wasmtime::Error),
+    Broken(Broken),
     TimedOut,
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("time limit")]
-struct TimeLimit;
-
-pub(crate) async fn call(plugin: &Plugin, batch: &Batch, context: &TriggerContext, purpose: Purpose) -> Ended {
-    let Ok(_permit) = plugin.engine().instances().acquire().await else {
+/// In an instance of `pool`, which gets it back where it may be used again; without one, in a fresh instance that ends with the call.
+pub(crate) async fn call(plugin: &Plugin, batch: &Batch, context: &TriggerContext, purpose: Purpose, pool: Option<&Pool>) -> Ended {
+    let Some(mut live) = instance(plugin, batch, context, purpose, pool).await else {
         return not_run("the engine has stopped");
     };
+    let lent = pool.map(|_| Lent::new(context));
     let started = Instant::now();
-    let logs = GuestLogs::new(context.trigger.clone(), plugin.version().clone(), context.signals.clone());
-    let guest = Guest::new(batch, context, purpose, logs);
-    let mut store = new_store(plugin.engine(), guest, started);
-    let running = tokio::time::timeout(context.limits.time_max + GRACE, run(plugin, &mut store, batch));
-    let returned = running.await.unwrap_or(Returned::TimedOut);
+    let running = tokio::time::timeout(context.limits.time_max + GRACE, live.run(plugin, batch, started));
+    let returned = running.await.map_or(Returned::TimedOut, |returned| match returned {
+        Ok(answer) => Returned::Answered(answer),
+        Err(broken) => Returned::Broken(broken),
+    });
     let took = started.elapsed();
-    let guest = store.into_data();
+    let guest = live.guest_mut();
     guest.logs.finish();
-    let (outcome, result) = judge(returned, batch, &guest);
+    let (outcome, result) = judge(returned, batch, guest);
+    let left = guest.take();
     let (effects, reads) = match outcome {
-        Outcome::Handled(_) => guest.effects.into_parts(),
+        Outcome::Handled(_) => (left.effects, left.reads),
         Outcome::Failed(_) | Outcome::NotRun(_) => (Vec::new(), Vec::new()),
     };
-    // Of a failed call too: what it is given up for may be what it read.
-    Ended { report: Report { outcome, effects, reads, seen: guest.seen.into_seen() }, result, took }
-}
-
-fn new_store(engine: &Engine, guest: Guest, started: Instant) -> Store<Guest> {
-    let time_max = guest.context.limits.time_max;
-    let mut store = Store::new(engine.wasmtime(), guest);
-    store.limiter(|guest| &mut guest.memory);
-    store.set_hostcall_fuel(HOSTCALL_BYTES_MAX);
-    store.set_epoch_deadline(1);
-    store.epoch_deadline_callback(move |_| {
-        if started.elapsed() >= time_max {
-            return Err(TimeLimit.into());
-        }
-        // tokio's own yield: it lets the timer and the network have their turn before this guest goes on.
-        Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
-    });
-    store
-}
-
-async fn run(plugin: &Plugin, store: &mut Store<Guest>, batch: &Batch) -> Returned {
-    let instance = match plugin.handler().instantiate(store).await {
-        Ok(instance) => instance,
-        Err(error) => return Returned::NotInstantiated(error),
-    };
-    match instance.handle(store, batch).await {
-        Ok(answer) => Returned::Answered(answer),
-        Err(error) => Returned::Trapped(error),
+    if let Some(lent) = lent {
+        lent.is_back();
     }
+    match pool {
+        Some(pool) => pool.give_back(live, result),
+        None => drop(live),
+    }
+    // Of a failed call too: what it is given up for may be what it read.
+    Ended { report: Report { outcome, effects, reads, seen: left.seen }, result, took }
+}
+
+/// None: the engine has stopped.
+async fn instance(plugin: &Plugin, batch: &Batch, context: &TriggerContext, purpose: Purpose, pool: Option<&Pool>) -> Option<Live> {
+    let taken = |reused| Signal::InstanceTaken { trigger: &context.trigger, reused };
+    if let Some(mut live) = pool.and_then(Pool::take) {
+        live.again(batch, context);
+        context.signals.emit(taken(true));
+        return Some(live);
+    }
+    let room = plugin.engine().room().await?;
+    let logs = GuestLogs::new(context.trigger.clone(), plugin.version().clone(), context.signals.clone());
+    let guest = Guest::new(batch, context, purpose, logs);
+    if pool.is_some() {
+        context.signals.emit(taken(false));
+    }
+    Some(Live::new(plugin.engine(), guest, room))
 }
 
 fn not_run(reason: &str) -> Ended {
@@ -105,9 +99,9 @@ fn judge(returned: Returned, batch: &Batch, guest: &Guest) -> (Outcome, HandlerR
     match returned {
         Returned::Answered(Ok(failed)) => judge_failed_changes(failed, batch.changes.len()),
         Returned::Answered(Err(failure)) => judge_failure(failure, guest.memory.denied()),
-        Returned::Trapped(error) => judge_trap(&error, guest),
-        Returned::NotInstantiated(error) if has_run(&error, guest) => judge_trap(&error, guest),
-        Returned::NotInstantiated(error) => {
+        Returned::Broken(Broken::Trapped(error)) => judge_trap(&error, guest),
+        Returned::Broken(Broken::NotInstantiated(error)) if has_run(&error, guest) => judge_trap(&error, guest),
+        Returned::Broken(Broken::NotInstantiated(error)) => {
             let reason = text::one_line(&format!("no instance: {error:#}"), REASON_BYTES_MAX);
             (Outcome::NotRun(reason), HandlerResult::NotRun)
         }

@@ -1,12 +1,13 @@
 //! The wasmtime engine: pool, epoch ticks, linked imports, and how many instances may live at once.
 //!
-//! Always holds: whoever has a permit finds room in the pool, so that a full pool is a wait and never an error.
+//! Always holds: whoever has a permit finds room in the pool, so that a full pool is a wait and never an error; an idle instance keeps its
+//! permit until somebody waits for one.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::Linker;
 use wasmtime::{Config, Enabled, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
@@ -14,6 +15,7 @@ use crate::compile::Compiler;
 use crate::contract::{self, Contract};
 use crate::guest::Guest;
 use crate::memory::TABLE_ELEMENTS_MAX;
+use crate::warm::Idle;
 
 /// More would reserve more than a sane part of the address space: each instance reserves 4 GiB for each memory.
 pub const INSTANCES_MAX: u32 = 1000;
@@ -69,7 +71,8 @@ struct Inner {
     /// In the order of `contract::SPOKEN`: a plugin is linked with what its own version has, and nothing else.
     linkers: Vec<Linker<Guest>>,
     compiler: Compiler,
-    instances: Semaphore,
+    instances: Arc<Semaphore>,
+    idle: Idle,
     config: EngineConfig,
 }
 
@@ -92,8 +95,8 @@ impl Engine {
         let linkers = contract::SPOKEN.iter().map(|contract| link(&wasmtime, contract)).collect::<Result<_, _>>();
         let linkers = linkers.map_err(set_up)?;
         tick(wasmtime.weak()).map_err(EngineError::Epoch)?;
-        let instances = Semaphore::new(config.instances_max as usize);
-        Ok(Self(Arc::new(Inner { wasmtime, linkers, compiler, instances, config })))
+        let instances = Arc::new(Semaphore::new(config.instances_max as usize));
+        Ok(Self(Arc::new(Inner { wasmtime, linkers, compiler, instances, idle: Idle::default(), config })))
     }
 
     pub fn config(&self) -> EngineConfig {
@@ -113,8 +116,18 @@ impl Engine {
         &self.0.compiler
     }
 
-    pub(crate) fn instances(&self) -> &Semaphore {
-        &self.0.instances
+    /// Room for one more instance, once there is some; idle ones give way. None: the engine has stopped.
+    pub(crate) async fn room(&self) -> Option<OwnedSemaphorePermit> {
+        let instances = &self.0.instances;
+        if let Ok(room) = instances.clone().try_acquire_owned() {
+            return Some(room);
+        }
+        let _waiting = self.0.idle.make_room();
+        instances.clone().acquire_owned().await.ok()
+    }
+
+    pub(crate) fn idle(&self) -> &Idle {
+        &self.0.idle
     }
 }
 

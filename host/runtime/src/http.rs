@@ -55,9 +55,26 @@ impl Http {
         Self { ctx, hooks: Hooks { client: context.grants.http.clone(), purpose, call, bodies: 0 } }
     }
 
+    /// For another call of the same instance: what it still holds counts on.
+    pub(crate) fn again(&mut self, context: &TriggerContext, purpose: Purpose) {
+        let Hooks { client, purpose: for_what, call: _, bodies } = &mut self.hooks;
+        *client = context.grants.http.clone();
+        *for_what = purpose;
+        *bodies = 0;
+    }
+
+    /// Bytes of answers that it has not read.
+    pub(crate) fn held_bytes(&self) -> usize {
+        *self.hooks.call.held()
+    }
+
+    pub(crate) fn under_way(&self) -> usize {
+        self.hooks.call.under_way.load(Ordering::Relaxed)
+    }
+
     /// Whether some request has no answer yet.
     pub(crate) fn is_under_way(&self) -> bool {
-        self.hooks.call.under_way.load(Ordering::Relaxed) > 0
+        self.under_way() > 0
     }
 }
 

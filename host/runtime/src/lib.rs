@@ -1,6 +1,6 @@
 //! Runs plugins: the wasmtime engine, the loader, one call of a handler within its limits, hot reload.
 //!
-//! Always holds: a batch gets a fresh instance; a guest reaches only what its trigger is granted, sees only its view, and
+//! Always holds: a batch gets a fresh instance, or one that only its trigger has used, where that asks for it; a guest reaches only what its trigger is granted, sees only its view, and
 //! ends at its limits of time and memory, whatever it does; what is not granted is linked and denies.
 //! Knows nothing of streams, delivery policies, stores or the config's text.
 
@@ -12,6 +12,7 @@ mod effects;
 mod engine;
 mod guest;
 mod http;
+mod live;
 mod load;
 mod logs;
 mod memory;
@@ -21,6 +22,7 @@ mod seeded;
 mod seen;
 mod text;
 mod transactions;
+mod warm;
 #[cfg(feature = "test-versions")]
 mod wit_v0_0_9;
 mod wit_v0_1_0;

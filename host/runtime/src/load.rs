@@ -1,7 +1,7 @@
 //! From a component's bytes to a plugin: compiled, checked against the contract, linked.
 //!
-//! Always holds: names are compared exactly; wasmtime's linker alone would take any 0.1.x for any other. Only what could serve is
-//! kept in the compile cache.
+//! Always holds: names are compared exactly; wasmtime's linker alone would take any 0.1.x for any other. What speaks no version of the contract is
+//! refused before it is compiled. Only what could serve is kept in the compile cache.
 //! Does not know where the bytes come from, and calls nothing in them.
 
 use std::time::{Duration, Instant};
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tripline_core::name::PluginVersion;
+use wasmparser::{BinaryReaderError, Parser, Payload};
 use wasmtime::component::Component;
 
 use crate::compile::{Compiled, Fresh, Priority};
@@ -70,6 +71,8 @@ impl Engine {
         let (engine, looked_at) = (self.clone(), bytes.clone());
         let (digest, cached) = blocking(move || {
             check_header(&looked_at)?;
+            // Before it is compiled, which may take minutes, for nothing.
+            check_contract(&looked_at)?;
             let digest = Digested::of(&looked_at);
             Ok((digest.clone(), engine.compiler().cached(&engine, &digest)))
         })
@@ -89,6 +92,7 @@ impl Engine {
     pub fn load_blocking(&self, bytes: &[u8]) -> Result<Plugin, LoadError> {
         let started = Instant::now();
         check_header(bytes)?;
+        check_contract(bytes)?;
         let component = Component::from_binary(self.wasmtime(), bytes).map_err(|error| LoadError::Compile(format!("{error:#}")))?;
         self.link(Fresh::unkept(component), bytes, &Digested::of(bytes), started)
     }
@@ -188,6 +192,45 @@ fn leb128(bytes: &[u8]) -> Option<(usize, &[u8])> {
         }
     }
     None
+}
+
+/// What its bytes say of its imports and exports. What cannot be read is the compiler's to explain.
+fn check_contract(bytes: &[u8]) -> Result<(), LoadError> {
+    let Ok(names) = Names::read(bytes) else { return Ok(()) };
+    check_imports(check_exports(&names.exports)?, &names.imports)
+}
+
+/// Of a component itself, and not of those within it.
+#[derive(Debug, Default)]
+struct Names {
+    imports: Vec<String>,
+    exports: Vec<String>,
+}
+
+impl Names {
+    fn read(bytes: &[u8]) -> Result<Self, BinaryReaderError> {
+        let mut names = Self::default();
+        let mut depth = 0usize;
+        for payload in Parser::new(0).parse_all(bytes) {
+            match payload? {
+                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+                // The last one is the component's own.
+                Payload::End(_) => depth = depth.saturating_sub(1),
+                Payload::ComponentImportSection(imports) if depth == 0 => {
+                    for import in imports {
+                        names.imports.push(import?.name.name.to_owned());
+                    }
+                }
+                Payload::ComponentExportSection(exports) if depth == 0 => {
+                    for export in exports {
+                        names.exports.push(export?.name.name.to_owned());
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(names)
+    }
 }
 
 /// The newest version that it speaks with this host.

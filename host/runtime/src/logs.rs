@@ -1,4 +1,4 @@
-//! What a guest says during one call, as signals tagged with its trigger.
+//! What a guest says, as signals tagged with its trigger.
 //!
 //! Always holds: a call makes at most `LOG_LINES_PER_BATCH_MAX` lines of at most `LOG_LINE_BYTES_MAX`; the rest is counted.
 //! Does not know who reads them.
@@ -112,6 +112,11 @@ impl GuestLogs {
         let state = self.state();
         let words: Vec<&str> = state.last_words.iter().map(String::as_str).collect();
         (!words.is_empty()).then(|| words.join(" | "))
+    }
+
+    /// For another call of the same instance: it may say as much as the first.
+    pub(crate) fn again(&self) {
+        *self.state() = State::default();
     }
 
     /// The call has ended: what has no line break yet is a line as well, and what was dropped is told.

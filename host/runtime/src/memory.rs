@@ -1,4 +1,4 @@
-//! The memory of one call, and what it was denied.
+//! The memory of one instance, and what its call was denied.
 //!
 //! Always holds: the sum over all memories of the component stays within the trigger's limit.
 
@@ -23,6 +23,17 @@ pub(crate) struct Memory {
 impl Memory {
     pub(crate) fn new(bytes_max: usize) -> Self {
         Self { bytes_max, bytes: 0, denied: None }
+    }
+
+    /// Of all memories now: they never shrink.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// For another call: what there is stays, what was denied is forgotten.
+    pub(crate) fn again(&mut self, bytes_max: usize) {
+        self.bytes_max = bytes_max;
+        self.denied = None;
     }
 
     /// The last growth that did not happen.
@@ -70,6 +81,17 @@ mod tests {
         assert_eq!(memory.denied(), None);
         assert!(!memory.memory_growing(60, 61, None).unwrap());
         assert_eq!(memory.denied(), Some(Denied { wanted_bytes: 101, bytes_max: 100 }));
+    }
+
+    #[test]
+    fn the_next_call_has_what_is_left_and_was_denied_nothing_yet() {
+        let mut memory = Memory::new(100);
+        assert!(memory.memory_growing(0, 60, None).unwrap());
+        assert!(!memory.memory_growing(60, 101, None).unwrap());
+        memory.again(100);
+        assert_eq!((memory.bytes(), memory.denied()), (60, None));
+        assert!(!memory.memory_growing(60, 101, None).unwrap());
+        assert!(memory.memory_growing(60, 100, None).unwrap());
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::context::TriggerContext;
 use crate::contract::{Contract, Handler};
 use crate::engine::Engine;
 use crate::guest::Purpose;
+use crate::warm::Pool;
 use crate::wit_v0_1_0;
 
 /// Why a version may not serve a trigger.
@@ -133,9 +134,14 @@ impl Plugin {
             .collect()
     }
 
-    /// Calls the handler in a fresh instance, once one is free. May be dropped at any time.
+    /// Calls the handler in a fresh instance, once there is room for one. May be dropped at any time.
     pub async fn handle(&self, batch: &Batch, context: &TriggerContext) -> Report {
-        let ended = call::call(self, batch, context, Purpose::Serve).await;
+        self.handle_in(batch, context, None).await
+    }
+
+    /// In one of the pool's, where it has one.
+    pub(crate) async fn handle_in(&self, batch: &Batch, context: &TriggerContext, pool: Option<&Pool>) -> Report {
+        let ended = call::call(self, batch, context, Purpose::Serve, pool).await;
         context
             .signals
             .emit(Signal::Handled { trigger: &context.trigger, result: ended.result, took: ended.took });
@@ -146,7 +152,7 @@ impl Plugin {
     /// Nothing that it does here has an effect.
     pub async fn probe(&self, origin: &Arc<Origin>, context: &TriggerContext) -> Result<(), ProbeError> {
         let batch = Batch { origin: origin.clone(), shard: "probe".into(), attempt: 1, changes: Vec::new() };
-        let ended = call::call(self, &batch, context, Purpose::Probe).await;
+        let ended = call::call(self, &batch, context, Purpose::Probe, None).await;
         let reason = match ended.report.outcome {
             // An empty batch has no positions that could have failed: that would be a bad result.
             Outcome::Handled(_) => return Ok(()),

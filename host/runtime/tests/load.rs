@@ -3,10 +3,12 @@
 
 mod support;
 
+use std::time::Duration;
+
 use support::wat_plugin::{OK, component, plugin};
 use support::{Recorder, batch, context, engine};
 use tripline_core::delivery::Outcome;
-use tripline_runtime::LoadError;
+use tripline_runtime::{Compiler, CompilerConfig, CompilerProcess, Engine, EngineConfig, LoadError};
 
 const HANDLER: &str = "tripline:trigger/handler@0.1.0";
 
@@ -62,6 +64,28 @@ fn another_version_of_the_contract_names_both() {
             |error| matches!(error, LoadError::OtherVersion { .. }),
             &[found, HANDLER, "`tripline:trigger/handler@0.0.9`"],
         );
+    }
+}
+
+#[tokio::test]
+async fn what_speaks_no_contract_is_refused_before_it_is_compiled() {
+    // Whatever was compiled would fail.
+    let process = CompilerProcess { program: "/nowhere/tripline".into(), time_max: Duration::from_secs(1), memory_bytes_max: 1 };
+    let compiler = Compiler::new(CompilerConfig { cache: None, process: Some(process) });
+    let engine = Engine::compiling(EngineConfig { instances_max: 1, ..EngineConfig::default() }, compiler).unwrap();
+    let unknown = r#"(import "wasi:http/incoming-handler@0.2.0" (instance))"#;
+    // A handler of a component within is nobody's.
+    let nested =
+        wat::parse_str(r#"(component (component (component (core module)) (import "tripline:trigger/handler@0.1.0" (instance)) ))"#);
+    for (bytes, refused) in [
+        (component("other", OK, "tripline:trigger/handler@0.2.0", ""), "speaks `tripline:trigger/handler@0.2.0`"),
+        (component("other", OK, "example:other/run@1.0.0", ""), "has no handler"),
+        (nested.unwrap(), "has no handler"),
+        (component("other", OK, HANDLER, unknown), "imports what no version of the contract has: `wasi:http/incoming-handler@0.2.0`"),
+        (component("good", OK, HANDLER, ""), "cannot be started (/nowhere/tripline"),
+    ] {
+        let error = engine.load(bytes).await.expect_err("loaded").to_string();
+        assert!(error.contains(refused), "no `{refused}` in: {error}");
     }
 }
 

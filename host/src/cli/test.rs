@@ -261,6 +261,7 @@ impl Options {
             view: View { kind, attributes },
             policy,
             limits: Limits { memory_bytes_max: flags.memory, time_max: flags.time },
+            instances: None,
             grants,
             settings: Arc::new(flags.settings()?),
             allow_loop: false,

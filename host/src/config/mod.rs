@@ -9,6 +9,7 @@ mod endpoint;
 mod fault;
 mod filters;
 mod http;
+mod instances;
 mod mailer;
 mod read;
 mod schema;
@@ -35,6 +36,7 @@ use tripline_core::filter::Pattern;
 use tripline_core::gap::OnGap;
 use tripline_core::letter::Bounds;
 use tripline_core::name::{StreamName, TriggerName};
+use tripline_core::reuse::Reuse;
 use tripline_core::start::Start;
 use tripline_core::view::View;
 use tripline_runtime::{INSTANCES_MAX, Limits};
@@ -138,6 +140,8 @@ pub struct TriggerConfig {
     pub filters: Arc<Vec<Pattern>>,
     pub policy: Policy,
     pub limits: Limits,
+    /// None: each batch has an instance of its own.
+    pub instances: Option<Reuse>,
     pub grants: GrantsConfig,
     /// What the plugin reads through `wasi:config/store`.
     pub settings: Arc<BTreeMap<String, String>>,
@@ -158,6 +162,7 @@ impl fmt::Debug for TriggerConfig {
             .field("filters", &self.filters)
             .field("policy", &self.policy)
             .field("limits", &self.limits)
+            .field("instances", &self.instances)
             .field("grants", &self.grants)
             .field("settings", &self.settings.keys())
             .field("allow_loop", &self.allow_loop)

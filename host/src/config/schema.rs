@@ -77,6 +77,9 @@ pub(super) const RETRY: Schema =
 
 pub(super) const LIMITS: Schema = Schema { title: "[triggers.NAME.limits]", built: &["memory", "time"], planned: &[] };
 
+pub(super) const INSTANCES: Schema =
+    Schema { title: "[triggers.NAME.instances]", built: &["batches_max", "age_max", "memory_max", "idle_max"], planned: &[] };
+
 pub(super) const GRANTS: Schema = Schema {
     title: "[triggers.NAME.grants]",
     built: &["counters", "state", "tables", "reads", "mailers", "metrics", "http"],
@@ -90,6 +93,6 @@ pub(super) const HEADER: Schema = Schema { title: "[triggers.NAME.grants.http.he
 
 #[cfg(test)]
 pub(super) const ALL: &[&Schema] = &[
-    &ROOT, &DEV, &HOST, &LETTERS, &COMPILE, &STREAM, &TARGET, &MAILER, &PASSWORD, &TRIGGER, &BATCH, &RETRY, &LIMITS, &GRANTS, &HTTP,
-    &HEADER,
+    &ROOT, &DEV, &HOST, &LETTERS, &COMPILE, &STREAM, &TARGET, &MAILER, &PASSWORD, &TRIGGER, &BATCH, &RETRY, &LIMITS, &INSTANCES, &GRANTS,
+    &HTTP, &HEADER,
 ];

@@ -16,7 +16,7 @@ use tripline_runtime::Limits;
 use super::fault::did_you_mean;
 use super::read::{Section, Value};
 use super::schema::{BATCH, GRANTS, LIMITS, RETRY, TRIGGER};
-use super::{GrantsConfig, PluginRef, TriggerConfig, filters, http, settings, start, table, unit};
+use super::{GrantsConfig, PluginRef, TriggerConfig, filters, http, instances, settings, start, table, unit};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -35,7 +35,6 @@ pub(super) struct Known<'k> {
 /// None when something needed is missing or wrong.
 pub(super) fn trigger(name: &str, value: &Value<'_>, known: &Known<'_>) -> Option<TriggerConfig> {
     let section = value.section(&TRIGGER)?;
-    refuse_what_is_not_built_yet(&section);
     let stream = section
         .require("stream", "write the name of one of [streams]")
         .and_then(|value| reference(&value, &known.streams, "streams"));
@@ -52,6 +51,7 @@ pub(super) fn trigger(name: &str, value: &Value<'_>, known: &Known<'_>) -> Optio
     let followed = stream.and_then(|stream| known.streams.get(stream)?.as_ref()).filter(|_| !allow_loop);
     let grants = grants(&section, known, followed);
     let policy = Policy { delivers_ahead: !grants.state, ..policy(&section) };
+    let instances = section.get("instances").and_then(|value| instances::instances(&value, &limits, policy.parallelism));
     let paused = section.get("paused").and_then(|value| value.bool()).unwrap_or(false);
     let settings = section.get("settings").map(|value| settings::settings(&value)).unwrap_or_default();
     Some(TriggerConfig {
@@ -65,16 +65,11 @@ pub(super) fn trigger(name: &str, value: &Value<'_>, known: &Known<'_>) -> Optio
         filters: Arc::new(filters),
         policy,
         limits,
+        instances,
         grants,
         settings: Arc::new(settings),
         allow_loop,
     })
-}
-
-fn refuse_what_is_not_built_yet(section: &Section<'_>) {
-    if let Some(value) = section.get("instances") {
-        value.choice(&[("fresh", ())], &["warm"]);
-    }
 }
 
 /// The name that `value` holds, if it is one of `known`; `kind` is the table they stand in.

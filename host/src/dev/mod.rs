@@ -46,6 +46,9 @@ pub(crate) struct Options {
     /// Recorded changes to play with each save, in place of those that `[dev]` names.
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
+    /// Changes in a batch, at most, so that each change's logs are its own.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    batch: u16,
     /// Build, play the recorded changes, and exit: with 0 where all of them were handled.
     #[arg(long)]
     once: bool,
@@ -227,6 +230,9 @@ impl Desk<'_> {
             .iter()
             .try_for_each(|name| say(&format!("the environment has no {name}: it is taken to be `{NO_SECRET}`")))?;
         config.host.listen.set_port(0);
+        for trigger in config.triggers.values_mut() {
+            trigger.policy.records_max = trigger.policy.records_max.min(self.options.batch.into());
+        }
         let events = self.events(dev);
         let recorded = events.as_deref().map(play::read).transpose()?;
         let followed = recorded.as_ref().map(|events| followed(&config, events)).transpose()?;

@@ -16,7 +16,7 @@ use crate::harness::{tool, tools, tripline};
 pub(crate) mod generated;
 
 /// One at a time is made, or compiled by the host: each takes all processors and half a gigabyte, and other tests run meanwhile.
-static ONE: Mutex<()> = Mutex::new(());
+pub(crate) static ONE: Mutex<()> = Mutex::new(());
 
 pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::PoisonError;
 
 use wit_bindgen_core::Files;
 use wit_bindgen_core::wit_parser::Resolve;
 
 use crate::examples::generated::check_fresh;
-use crate::examples::{repository, run};
+use crate::examples::{ONE, repository, run};
 use crate::harness::{tool, tools, tripline};
 
 mod collector;
@@ -34,8 +35,9 @@ pub(crate) fn build(folder: &Path, output: &Path) -> Command {
     command
 }
 
-/// The component, made anew: Go itself knows what has changed.
+/// The component, made anew: Go itself knows what has changed. One at a time: two would build the library twice.
 fn built(name: &str, folder: &Path) -> PathBuf {
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let kept = tools().join("go");
     std::fs::create_dir_all(&kept).unwrap();
     let output = kept.join(format!("{name}.wasm"));
@@ -101,4 +103,49 @@ fn go_sdk_in_go() {
         .env("GOOS", "wasip1")
         .env("GOARCH", "wasm")
         .current_dir(sdk()));
+}
+
+/// What the host has understood of a plugin that calls every import: one change for each.
+#[test]
+fn a_component_of_go_reaches_every_import() {
+    let steps = ["counters", "state", "tables", "transact", "mailer", "metrics", "settings", "prints", "denied", "retries"];
+    rehearse(&steps, |mut command| {
+        command.arg("--expect").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/go/surface.txt"));
+        if std::env::var_os("UPDATE_EXPECT").is_some() {
+            command.arg("--update");
+        }
+        run(&mut command);
+    });
+}
+
+/// Its stack goes to the log, the change is delivered again, and the instance has not trapped.
+#[test]
+fn a_panic_in_go_fails_its_change_alone() {
+    rehearse(&["panics", "counters"], |mut command| {
+        let said = String::from_utf8(command.args(["--batch", "2"]).output().unwrap().stdout).unwrap();
+        assert!(said.contains("dead letter after 5 attempts: panic: runtime error: invalid memory address"), "{said}");
+        assert!(said.contains("stderr: main.handle("), "{said}");
+        assert!(said.contains("2 INSERT {\"id\":{\"S\":\"counters\"}}: ok"), "{said}");
+    });
+}
+
+fn rehearse(steps: &[&str], then: impl FnOnce(Command)) {
+    let dir = tempfile::tempdir().unwrap();
+    let change = |step: &&str| {
+        let item = serde_json::json!({ "id": { "S": step } });
+        serde_json::json!({ "eventName": "INSERT", "dynamodb": { "Keys": item, "NewImage": item } }).to_string() + "\n"
+    };
+    let events = dir.path().join("events.jsonl");
+    std::fs::write(&events, steps.iter().map(change).collect::<String>()).unwrap();
+    let mut command = tripline();
+    command
+        .arg("test")
+        .arg(built("surface", &sdk().join("internal/surface")))
+        .arg("--events")
+        .arg(events);
+    for grant in ["counters", "state", "metrics", "tables=copy", "reads=copy", "mailers=office"] {
+        command.args(["--grant", grant]);
+    }
+    command.args(["--setting", "text=a", "--setting", "number=7"]).env("TRIPLINE_LOG", "warn");
+    then(command);
 }

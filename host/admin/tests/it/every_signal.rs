@@ -11,7 +11,8 @@ use tripline_core::gap::{Cause, Gap};
 use tripline_core::letter::{DropCause, Kept};
 use tripline_core::name::{PluginVersion, ShardId, StreamArn, StreamName, TriggerName};
 use tripline_core::signal::{
-    HandlerResult, HttpResult, LogLevel, MailResult, PollResult, Signal, Signals as _, TableReadResult, TransactResult, WriteResult,
+    HandlerResult, HttpResult, LogLevel, MailResult, PollResult, RetireCause, Signal, Signals as _, TableReadResult, TransactResult,
+    WriteResult,
 };
 use tripline_core::time::Timestamp;
 
@@ -288,6 +289,10 @@ fn plugins() {
         &[
             Signal::GuestLog { trigger, version, level: LogLevel::Warn, context: "", message: "m" },
             Signal::GuestLogsDropped { trigger, lines: 9 },
+            Signal::InstanceTaken { trigger, reused: false },
+            Signal::InstanceTaken { trigger, reused: true },
+            Signal::InstanceTaken { trigger, reused: true },
+            Signal::InstanceRetired { trigger, cause: RetireCause::Memory },
             Signal::PluginMetricDropped { trigger, metric: "seen", series_max: 1000, first: true },
             Signal::PluginMetricDropped { trigger, metric: "seen", series_max: 1000, first: false },
             Signal::PluginRefused { plugin, reason: "no such import" },
@@ -296,6 +301,9 @@ fn plugins() {
             r#"tripline_guest_log_lines_total{level="warn",trigger="mail"} 1"#,
             r#"tripline_guest_log_lines_dropped_total{trigger="mail"} 9"#,
             r#"tripline_metrics_dropped_total{trigger="mail"} 2"#,
+            r#"tripline_instances_made_total{trigger="mail"} 1"#,
+            r#"tripline_instances_reused_total{trigger="mail"} 2"#,
+            r#"tripline_instances_retired_total{cause="memory",trigger="mail"} 1"#,
             r#"tripline_plugin_reloads_total{plugin="mailer.wasm",result="refused"} 1"#,
         ],
     );

@@ -137,6 +137,9 @@ impl Signals for Recorder {
             Signal::GuestLogsDropped { lines, .. } => format!("dropped {lines}"),
             Signal::PluginServes { trigger, version, reload: true, .. } => format!("serves {trigger} {}", version.as_str()),
             Signal::PluginRefused { reason, .. } => format!("refused {reason}"),
+            Signal::InstanceTaken { trigger, reused: false } => format!("instance {trigger} made"),
+            Signal::InstanceTaken { trigger, reused: true } => format!("instance {trigger} reused"),
+            Signal::InstanceRetired { trigger, cause } => format!("instance {trigger} ended: {}", cause.as_str()),
             other => format!("unexpected {other:?}"),
         };
         self.lines.lock().unwrap().push(line);

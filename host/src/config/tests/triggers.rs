@@ -2,6 +2,9 @@
 
 use expect_test::expect;
 
+use std::time::Duration;
+
+use tripline_core::reuse::Reuse;
 use tripline_core::time::Timestamp;
 
 use tripline_core::view::ViewType;
@@ -51,7 +54,7 @@ fn triggers() {
         tripline.toml:7:1: triggers.t.paused: true or false is needed, this is a string
           remedy: write true or false, without quotes
         tripline.toml:8:1: triggers.t.instances: "hot" is not known here
-          remedy: write "fresh"
+          remedy: write "fresh" or "warm"
         tripline.toml:9:1: triggers.t.start: "oldest" is not known here
           remedy: write "trim-horizon", "latest", or a time as "2026-11-22T19:00:00Z"
         tripline.toml:10:1: triggers.t.limits: a table is needed, this is an integer
@@ -136,6 +139,45 @@ fn grants() {
 }
 
 #[test]
+fn instances() {
+    check_trigger(
+        "instances = { batches_max = 0, age_max = '25h', memory_max = '65MiB', idle_max = 65, reuse = true }",
+        expect![[r#"
+            tripline.toml:6:15: triggers.t.instances.batches_max: 0 is out of range
+              remedy: write a whole number from 1 to 1000000
+            tripline.toml:6:32: triggers.t.instances.age_max: 25h is out of range
+              remedy: write a whole number with a unit (ms, s, m, h) in quotes, from "1s" to "24h"
+            tripline.toml:6:49: triggers.t.instances.memory_max: is more than limits.memory, 64MiB, which no instance goes beyond
+              remedy: write less than 64MiB, or raise limits.memory
+            tripline.toml:6:71: triggers.t.instances.idle_max: 65 is out of range
+              remedy: write a whole number from 1 to 64
+            tripline.toml:6:86: triggers.t.instances.reuse: unknown key
+              remedy: remove it; [triggers.NAME.instances] has: batches_max, age_max, memory_max, idle_max
+            5 faults in tripline.toml"#]],
+    );
+    check_trigger(
+        "instances = 3",
+        expect![[r#"
+            tripline.toml:6:1: triggers.t.instances: a table is needed, this is an integer
+              remedy: write [triggers.t.instances] with its keys below it, or { key = … }
+            1 fault in tripline.toml"#]],
+    );
+    let reuse = |batches_max, age_s, memory_bytes_max, idle_max| {
+        Some(Reuse { batches_max, age_max: Duration::from_secs(age_s), memory_bytes_max, idle_max })
+    };
+    for (text, expected) in [
+        ("", None),
+        ("instances = 'fresh'", None),
+        ("instances = 'warm'", reuse(1000, 600, 48 << 20, 1)),
+        ("instances = {}", reuse(1000, 600, 48 << 20, 1)),
+        ("instances = 'warm'\nparallelism = 7\nlimits.memory = '8MiB'", reuse(1000, 600, 6 << 20, 7)),
+        ("instances = { batches_max = 9, age_max = '1h', memory_max = '64MiB', idle_max = 3 }", reuse(9, 3600, 64 << 20, 3)),
+    ] {
+        assert_eq!(trigger(text).instances, expected, "{text}");
+    }
+}
+
+#[test]
 fn what_is_planned_is_known_and_refused() {
     check_trigger(
         "start = 'snapshot'\ninstances = 'warm'\non_gap = 'stop'\n\
@@ -145,8 +187,6 @@ fn what_is_planned_is_known_and_refused() {
         expect![[r#"
             tripline.toml:6:1: triggers.t.start: "snapshot" is planned, not built yet
               remedy: remove it, or set "trim-horizon" or "latest"
-            tripline.toml:7:1: triggers.t.instances: "warm" is planned, not built yet
-              remedy: remove it, or set "fresh"
             tripline.toml:8:1: triggers.t.on_gap: planned, not built yet
               remedy: remove it, and set on_gap in [streams.NAME], for all triggers of the stream
             tripline.toml:9:20: triggers.t.grants.http: has no scheme
@@ -157,7 +197,7 @@ fn what_is_planned_is_known_and_refused() {
               remedy: remove it; a trigger with the plugin "bundled:cross-region-writer" copies one table to another
             tripline.toml:15:2: store: planned, not built yet
               remedy: remove it; state is kept in SQLite under host.data_dir
-            7 faults in tripline.toml"#]],
+            6 faults in tripline.toml"#]],
     );
 }
 
