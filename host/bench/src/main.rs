@@ -10,6 +10,7 @@ mod case;
 mod contestant;
 mod filters;
 mod instances;
+mod languages;
 mod live;
 mod measure;
 mod plan;

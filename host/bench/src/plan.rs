@@ -5,10 +5,10 @@ use anyhow::Result;
 use crate::case::{Case, CasePlugin, CaseView};
 use crate::contestant::node;
 use crate::filters::CaseFilters;
-use crate::measure::Used;
-use crate::process::{Contestant, measure};
+use crate::measure::{self, Place, Used};
+use crate::process::{Contestant, measure as measured};
 use crate::report::{Report, Row, Sheet, Table};
-use crate::{Args, instances, live, validation};
+use crate::{Args, instances, languages, live, validation};
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let mut report = Report::default();
@@ -25,6 +25,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.wants(instances::NAME) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         report.add(Sheet::of(instances::NAME, instances::ABOUT, &runtime.block_on(instances::measure())?)?);
+    }
+    if languages::are_there() && args.wants(languages::NAME) {
+        measure::keep_to(Place::Contestant);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        report.add(Sheet::of(languages::NAME, languages::ABOUT, &runtime.block_on(languages::measure())?)?);
     }
     live::run(args, &mut report)?;
     report.print(args.json)
@@ -160,7 +165,7 @@ impl Plan {
         for round in 1..=args.runs {
             for (entry, runs) in self.entries.iter().zip(&mut runs) {
                 eprintln!("{} {round}/{}: {}", self.name, args.runs, entry.name);
-                runs.push(measure(entry.contestant, &entry.case)?);
+                runs.push(measured(entry.contestant, &entry.case)?);
             }
         }
         let mut rows: Vec<Row> = Vec::new();

@@ -14,6 +14,7 @@ use wasmtime::{Config, Enabled, EngineWeak, InstanceAllocationStrategy, PoolingA
 use crate::compile::Compiler;
 use crate::contract::{self, Contract};
 use crate::guest::Guest;
+use crate::headers;
 use crate::memory::TABLE_ELEMENTS_MAX;
 use crate::warm::Idle;
 
@@ -183,6 +184,7 @@ fn link(engine: &wasmtime::Engine, contract: &Contract) -> wasmtime::Result<Link
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    headers::bound(&mut linker)?;
     (contract.add_to_linker)(&mut linker)?;
     Ok(linker)
 }

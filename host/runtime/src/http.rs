@@ -25,9 +25,9 @@ use crate::guest::Purpose;
 use crate::logs::GuestLogs;
 
 /// What lines about requests are tagged with in the guest's log.
-const LOG_CONTEXT: &str = "wasi:http";
-/// What one `fields` may hold; more is a trap of the interface's implementation.
-const FIELDS_BYTES_MAX: usize = 32 * 1024;
+pub(crate) const LOG_CONTEXT: &str = "wasi:http";
+/// What one `fields` may hold; more is a trap of the interface's implementation, of which `headers` makes an error.
+pub(crate) const FIELDS_BYTES_MAX: usize = 32 * 1024;
 /// A body that nobody sends keeps two writes of a guest in the host's memory: so many may be large.
 const CHUNK_BYTES: usize = 64 * 1024;
 const LARGE_CHUNKS_MAX: usize = 256;

@@ -11,6 +11,7 @@ mod contract;
 mod effects;
 mod engine;
 mod guest;
+mod headers;
 mod http;
 mod live;
 mod load;

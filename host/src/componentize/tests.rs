@@ -94,3 +94,16 @@ fn what_the_contract_lacks_by_name() {
     let shape = HANDLE.replace("(result i32) (i32.const 16)", "");
     check_refused(&core(&[MEMORY, REALLOC, &shape]), BUNDLED, &["cannot be made a component", "handle"]);
 }
+
+/// What is frozen never changes: plugins were built against it. A new version of the contract is a package of its own, which the host speaks beside
+/// this one. Comments may be mended; nothing writes this file anew.
+#[test]
+fn the_contract_is_as_it_was_frozen() {
+    let frozen = include_str!("frozen/tripline-trigger-0.1.0.wit");
+    let Contract { resolve, world } = Contract::of_files(bundled::WIT, wit::WORLD).unwrap();
+    let package = resolve.worlds[world].package.unwrap();
+    let mut printer = wit_component::WitPrinter::default();
+    printer.emit_docs(false).print(&resolve, package, &[]).unwrap();
+    let found = printer.output.to_string();
+    assert!(found == frozen, "the contract 0.1.0 is frozen, and wit/ has become another:\n{found}");
+}

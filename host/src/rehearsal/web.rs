@@ -21,6 +21,9 @@ use crate::cli::output::tame;
 
 const FORM: &str = r#"[{"method": "POST", "url": "https://api.example.com/*", "status": 201}]"#;
 
+/// Of a file's answers, where none of them fits.
+const SHOWN_MAX: usize = 3;
+
 /// The answers of a file; of several that fit, the first.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
@@ -44,6 +47,12 @@ struct Canned {
     body: Option<Value>,
 }
 
+impl fmt::Display for Canned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method.as_deref().unwrap_or("any method of"), self.url)
+    }
+}
+
 fn ok() -> u16 {
     200
 }
@@ -56,6 +65,26 @@ impl Answers {
             bail!("{file}: {} is no status of an answer: write one from 200 to 599", wrong.status);
         }
         Ok(Self { list, given: true })
+    }
+
+    /// What was asked, what there is, and what to add: a rehearsal is made of pretended data, so its URLs may be told.
+    fn none_to(&self, method: &str, url: &str) -> String {
+        let entry = serde_json::json!({ "method": method, "url": url, "status": ok() });
+        if !self.given {
+            return format!("a rehearsal has no network: name a file with answers, --http FILE, such as [{entry}]");
+        }
+        let alike =
+            |canned: &&Canned| std::cmp::Reverse(canned.url.bytes().zip(url.bytes()).take_while(|(one, other)| one == other).count());
+        let mut nearest: Vec<&Canned> = self.list.iter().collect();
+        nearest.sort_by_key(alike);
+        let shown: Vec<String> = nearest.iter().take(SHOWN_MAX).map(ToString::to_string).collect();
+        let more = nearest.len().saturating_sub(shown.len());
+        let has = match (shown.as_slice(), more) {
+            ([], _) => "nothing".to_owned(),
+            (shown, 0) => shown.join(", "),
+            (shown, more) => format!("{}, and {more} more", shown.join(", ")),
+        };
+        format!("the file of --http has no answer to {method} {url}; it has {has}. Add what the server answers, as in {entry}")
     }
 
     fn to(&self, method: &str, url: &str) -> Option<HttpResponse> {
@@ -89,14 +118,8 @@ impl HttpClient for Web {
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, HttpError>> {
         let HttpRequest { head, headers, body, .. } = request;
         let url = format!("{}://{}{}", head.scheme.as_str(), head.authority, head.path_and_query);
-        let answer = self.answers.to(&head.method, &url).ok_or_else(|| {
-            let why = if self.answers.given {
-                "the file of --http has no answer to this request"
-            } else {
-                "a rehearsal has no network: name a file with answers, --http FILE"
-            };
-            HttpError::Denied(why.to_owned())
-        });
+        let answer = self.answers.to(&head.method, &url);
+        let answer = answer.ok_or_else(|| HttpError::Denied(self.answers.none_to(&head.method, &url)));
         let status = answer.as_ref().ok().map(|answer| answer.status);
         self.stage.requested(Requested { method: head.method, url, headers, body, status });
         Box::pin(async move { answer })

@@ -10,12 +10,17 @@ use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 
+use crate::go;
 use crate::harness::{tool, tools, tripline};
 
-mod generated;
+mod c;
+pub(crate) mod generated;
+mod search;
+mod totals;
+mod web;
 
 /// One at a time is made, or compiled by the host: each takes all processors and half a gigabyte, and other tests run meanwhile.
-static ONE: Mutex<()> = Mutex::new(());
+pub(crate) static ONE: Mutex<()> = Mutex::new(());
 
 pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
@@ -51,6 +56,27 @@ fn python(source: &Path, output: &Path, flags: &[&str]) -> Command {
     command
 }
 
+/// With the workspace's own cargo, where the bundled plugins are built too. A crate of one's own has `--release` for `--profile plugin`.
+fn rust(source: &Path, output: &Path, _: &[&str]) -> Command {
+    let package = source.parent().and_then(Path::file_name).unwrap().to_str().unwrap();
+    let made = target().join("plugins/wasm32-wasip2/plugin").join(package.replace('-', "_")).with_extension("wasm");
+    let mut command = Command::new("sh");
+    let script = "cargo build --quiet --locked --target wasm32-wasip2 --profile plugin --target-dir \"$1\" -p \"$2\" && cp \"$3\" \"$4\"";
+    command.args(["-c", script, "sh"]).arg(target().join("plugins")).arg(package).arg(made).arg(output);
+    // As the bundled plugins are built: what they share is built already.
+    for variable in ["RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR"] {
+        command.env_remove(variable);
+    }
+    command.env("CARGO_ENCODED_RUSTFLAGS", "-Clink-arg=--initial-memory=2097152");
+    command
+}
+
+/// Cargo's own, above the test's binary.
+fn target() -> PathBuf {
+    let binary = std::env::current_exe().unwrap();
+    binary.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists()).unwrap().to_owned()
+}
+
 /// All files below, in an order that is always the same, but for what tools leave behind.
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     let mut entries: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -71,7 +97,8 @@ fn hash(example: &Path, sdk: &str, called: &str) -> String {
     let mut all = Vec::new();
     files(&repository.join(sdk), &mut all);
     files(example, &mut all);
-    all.extend(["requirements.txt", "npm/package-lock.json"].map(|name| repository.join("host/xtask").join(name)));
+    let pins = if sdk == RUST.0 { &["Cargo.lock"][..] } else { &["host/xtask/requirements.txt", "host/xtask/npm/package-lock.json"] };
+    all.extend(pins.iter().map(|name| repository.join(name)));
     let mut hasher = Sha256::new();
     hasher.update(called);
     for path in all.iter().filter(|path| !path.ends_with("expected.txt") && !path.ends_with("README.md")) {
@@ -86,9 +113,13 @@ type Build = fn(&Path, &Path, &[&str]) -> Command;
 
 /// The component, made unless it is there.
 fn component(name: &str, source: &str, (sdk, build): (&str, Build), flags: &[&str]) -> PathBuf {
-    let example = repository().join("examples").join(name);
+    made_of(&repository().join("examples").join(name), name, source, (sdk, build), flags)
+}
+
+/// The same of a folder that is anywhere.
+fn made_of(example: &Path, name: &str, source: &str, (sdk, build): (&str, Build), flags: &[&str]) -> PathBuf {
     let kept = tools().join("examples");
-    let path = kept.join(format!("{name}-{}.wasm", hash(&example, sdk, &format!("{source} {flags:?}"))));
+    let path = kept.join(format!("{name}-{}.wasm", hash(example, sdk, &format!("{source} {flags:?}"))));
     let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     if !path.exists() {
         fs::create_dir_all(&kept).unwrap();
@@ -110,13 +141,19 @@ fn component(name: &str, source: &str, (sdk, build): (&str, Build), flags: &[&st
 fn check(name: &str, trigger: &str, component: &Path) {
     let example = repository().join("examples").join(name);
     let dir = tempfile::tempdir().unwrap();
-    for file in ["tripline.toml", "events.jsonl"] {
-        fs::copy(example.join(file), dir.path().join(file)).unwrap();
+    for file in ["tripline.toml", "events.jsonl", "http.json", "webhook.secret"] {
+        // The first two every example has: without them the command fails.
+        if example.join(file).exists() {
+            fs::copy(example.join(file), dir.path().join(file)).unwrap();
+        }
     }
     fs::copy(component, dir.path().join("plugin.wasm")).unwrap();
     let mut command = tripline();
     command.args(["test", "--trigger", trigger, "--events", "events.jsonl", "--expect"]);
     command.arg(example.join("expected.txt")).current_dir(dir.path()).env("TRIPLINE_LOG", "warn");
+    if dir.path().join("http.json").exists() {
+        command.args(["--http", "http.json"]);
+    }
     // The machine code of a component that is as it was: seconds for each.
     command.env("XDG_CACHE_HOME", tools().join("examples"));
     if std::env::var_os("UPDATE_EXPECT").is_some() {
@@ -128,6 +165,9 @@ fn check(name: &str, trigger: &str, component: &Path) {
 
 const JAVASCRIPT: (&str, Build) = ("sdk/javascript", javascript);
 const PYTHON: (&str, Build) = ("sdk/python", python);
+const GO: (&str, Build) = ("sdk/go", |source, output, _| go::build(source, output));
+
+const RUST: (&str, Build) = ("sdk/rust", rust);
 
 #[test]
 fn audit_log_typescript() {
@@ -148,4 +188,16 @@ fn lambda_javascript() {
 fn lambda_python() {
     let flags = ["--lambda", "lambda_handler"];
     check("lambda-python", "worth", &component("lambda-python", "lambda_function.py", PYTHON, &flags));
+}
+
+#[test]
+fn webhook_go() {
+    check("webhook-go", "webhook", &component("webhook-go", ".", GO, &[]));
+    let said = run(go::go().args(["test", "-C"]).arg(repository().join("examples/webhook-go")).args(["-count=1", "."]));
+    assert!(said.starts_with("ok"), "{said}");
+}
+
+#[test]
+fn search_index_rust() {
+    check("search-index-rust", "search", &component("search-index-rust", "src", RUST, &[]));
 }

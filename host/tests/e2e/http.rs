@@ -241,6 +241,15 @@ async fn bodies_have_a_bound_both_ways() {
     assert_eq!(said.len(), 6);
 }
 
+/// Wasmtime's own answer to more of them is a trap.
+#[tokio::test]
+async fn headers_have_a_bound_that_is_an_error() {
+    let ran = run(&[("mode", "http-headers")], Vec::new(), Duration::from_secs(60)).await;
+    assert_eq!(ran.report.outcome, Outcome::Handled(Vec::new()), "{:#?}", ran.lines);
+    ran.has("info fixture: Some(HeaderError::Forbidden) Ok(()) Err(HeaderError::Forbidden) Some(HeaderError::Forbidden) true");
+    ran.has("warn wasi:http: headers of more than 32768 bytes, each counted with some bytes of its own: send less of them");
+}
+
 #[tokio::test]
 async fn a_slow_server_costs_the_call_and_is_left() {
     let server = WebServer::start(|_| Reply::Never);

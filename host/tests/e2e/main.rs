@@ -15,6 +15,7 @@ mod emulators;
 mod examples;
 mod faults;
 mod filters;
+mod go;
 mod harness;
 mod http;
 mod imports;

@@ -1,4 +1,4 @@
-//! What a developer runs: `cargo xtask demo | test | crash | sim | mutants | plugins | bench | fuzz | deny`. Sets up what it needs, then hands over to cargo.
+//! What a developer runs: `cargo xtask demo | test | crash | sim | mutants | plugins | bench | languages | fuzz | deny`. Sets up what it needs, then hands over to cargo.
 //!
 //! Always holds: stdout belongs to the command that is run, progress goes to stderr; a step that fails ends the run with a
 //! message and an exit status that is not zero; what is set up already is not set up again.
@@ -9,6 +9,7 @@ mod bench;
 mod command;
 mod debian;
 mod fuzz;
+mod languages;
 mod node;
 mod test;
 mod tools;
@@ -31,6 +32,7 @@ usage: cargo xtask COMMAND
   mutants [ARGS…]            deliberate bugs in core, each until the simulator finds it
   plugins                    build the bundled plugins to WebAssembly
   bench [ARGS…]              what a change costs, against a native consumer, a node consumer and the floor
+  languages [ARGS…]          what a plugin costs in each language: size, builds, loading, changes a second
   fuzz [TARGET] [--seconds N]  fuzz what reads bytes that others wrote; all targets, 60 seconds each
   deny                       check licences, banned and foreign crates with cargo-deny
 ";
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         "mutants" => simulate(&["--features", "mutants"], [vec!["mutants".to_owned()], rest].concat()),
         "plugins" => plugins(),
         "bench" => bench::bench(&rest),
+        "languages" => languages::languages(&rest),
         "deny" => deny(),
         "fuzz" => fuzz::fuzz(&rest),
         "help" | "--help" | "-h" => {

@@ -12,6 +12,8 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 
+import { IS_HTTP, standIns, withRealNames, witWithStandIns } from "./http-world.js";
+
 const USAGE = `\
 usage: tripline-js build FILE [-o plugin.wasm] [--engine quickjs|starlingmonkey] [--lambda] [--fetch] [--tools FOLDER]
 
@@ -88,7 +90,7 @@ function entry({ file, lambda }) {
 /** @param {ReturnType<typeof options>} options @param {string} bundle */
 async function bundle(options, bundle) {
   const esbuild = await tool(options.tools, "esbuild");
-  await esbuild.build({
+  const { metafile } = await esbuild.build({
     stdin: { contents: entry(options), resolveDir: dirname(options.file), sourcefile: "entry.js" },
     bundle: true,
     format: "esm",
@@ -100,24 +102,30 @@ async function bundle(options, bundle) {
     // The SDK that this program belongs to, wherever the plugin is.
     alias: { "@tripline/sdk": join(sdk, "src/index.js"), "@tripline/sdk/lambda": join(sdk, "src/lambda.js") },
     outfile: bundle,
+    metafile: true,
+    plugins: options.engine === "quickjs" ? [standIns] : [],
     logLevel: "warning",
     logOverride: { "import-is-undefined": "silent" },
   });
+  const imports = Object.values(metafile.outputs).flatMap((output) => output.imports.map(({ path }) => path));
+  return { usesHttp: imports.some((path) => IS_HTTP.test(path)) };
 }
 
-/** @param {ReturnType<typeof options>} options @param {string} bundle */
-async function componentize(options, bundle) {
+/** @param {ReturnType<typeof options>} options @param {{ bundle: string, usesHttp: boolean, scratch: string }} made */
+async function componentize(options, { bundle, usesHttp, scratch }) {
   const wit = join(sdk, "wit");
+  const worldName = usesHttp ? "plugin-with-http" : "plugin";
   if (options.engine === "starlingmonkey") {
     const { componentize } = await tool(options.tools, "@bytecodealliance/componentize-js");
     const disableFeatures = options.fetch ? ["fetch-event"] : ["http", "fetch-event"];
-    const { component } = await componentize({ sourcePath: bundle, witPath: wit, worldName: "plugin", disableFeatures });
+    const { component } = await componentize({ sourcePath: bundle, witPath: wit, worldName, disableFeatures });
     writeFileSync(options.output, component);
     return;
   }
   const { componentize } = await tool(options.tools, "componentize-qjs");
-  const { component } = await componentize({ witPath: wit, jsSource: readFileSync(bundle, "utf8"), world: "plugin", sync: true, optSize: true });
-  writeFileSync(options.output, component);
+  const witPath = usesHttp ? witWithStandIns(wit, join(scratch, "wit")) : wit;
+  const { component } = await componentize({ witPath, jsSource: readFileSync(bundle, "utf8"), world: worldName, sync: true, optSize: true });
+  writeFileSync(options.output, usesHttp ? withRealNames(component) : component);
 }
 
 const chosen = options();
@@ -125,8 +133,8 @@ const scratch = mkdtempSync(join(tmpdir(), "tripline-js-"));
 try {
   const began = Date.now();
   const made = join(scratch, "plugin.js");
-  await bundle(chosen, made);
-  await componentize(chosen, made);
+  const { usesHttp } = await bundle(chosen, made);
+  await componentize(chosen, { bundle: made, usesHttp, scratch });
   console.error(`${chosen.output}: ${(statSync(chosen.output).size / 1e6).toFixed(1)} MB, ${chosen.engine}, in ${((Date.now() - began) / 1000).toFixed(1)} s`);
 } catch (error) {
   fail(/** @type {any} */ (error)?.errors ? "esbuild could not bundle it; what it says is above. A component is no Node: it has no `node:` modules" : /** @type {any} */ (error)?.stack ?? String(error));

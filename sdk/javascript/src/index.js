@@ -10,6 +10,7 @@ export { Failure, HostError, reject, retry } from "./failure.js";
 export { onBatch, onChange } from "./handler.js";
 export { Num, itemJson, parseItem } from "./item.js";
 export * as counters from "./counters.js";
+export * as http from "./http.js";
 export * as log from "./log.js";
 export * as mailer from "./mailer.js";
 export * as metrics from "./metrics.js";

@@ -1,5 +1,6 @@
 /** The trigger's own key-value state: writes commit with the change that they belong to, or not at all. Wants `grants = { state = true }`. @module */
 
+import { u64 } from "#engine";
 import { state } from "#host";
 import { decodeText, encodeText } from "./bytes.js";
 import { placeOf } from "./change.js";
@@ -35,7 +36,7 @@ export function getJson(change, key) {
 /** @param {AnyChange} change @param {string} key at most 2 KiB @param {Uint8Array | string} value at most 256 KiB @param {SetOptions} [options] */
 export function set(change, key, value, options = {}) {
   const bytes = typeof value === "string" ? encodeText(value) : value;
-  const expires = options.expires === undefined ? undefined : BigInt(Math.trunc(Number(options.expires)));
+  const expires = options.expires === undefined ? undefined : u64(Math.trunc(Number(options.expires)));
   const place = placeOf(change);
   ask(`state \`${key}\``, () => state.set(place, key, bytes, expires));
 }

@@ -58,6 +58,11 @@ export async function run(plugin, changes) {
   }
 }
 
+/** For `host.onHttp` to throw: the server is away, or too slow. @param {string} [reason] @returns {Error} */
+export function noAnswer(reason = "no answer") {
+  return Object.assign(new Error(reason), { payload: { tag: "unavailable", val: reason } });
+}
+
 /** Asks as the host does before a version serves. @param {Plugin} plugin @param {Partial<WireBatch>} [fields] @returns {Promise<string | undefined>} why it would not serve */
 export async function probe(plugin, fields) {
   try {

@@ -31,5 +31,7 @@ export declare function run(plugin: Plugin, changes: WireChange[] | WireBatch): 
     retry?: string;
     reject?: string;
 }[]>;
+/** For `host.onHttp` to throw: the server is away, or too slow. @param {string} [reason] @returns {Error} */
+export declare function noAnswer(reason?: string): Error;
 /** Asks as the host does before a version serves. @param {Plugin} plugin @param {Partial<WireBatch>} [fields] @returns {Promise<string | undefined>} why it would not serve */
 export declare function probe(plugin: Plugin, fields?: Partial<WireBatch>): Promise<string | undefined>;

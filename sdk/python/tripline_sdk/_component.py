@@ -10,9 +10,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from componentize_py_types import Err
-from wit_world.imports import counters, logging, mailer, metrics, state, store, tables, types
+from wit_world.imports import counters, logging, mailer, metrics, state, store, tables
 
 from .failure import HostError
+
+try:
+    # Where `wasi:http` has another interface of that name.
+    from wit_world.imports import tripline_trigger_types as types
+except ImportError:
+    from wit_world.imports import types  # type: ignore[attr-defined, no-redef]
 
 T = TypeVar("T")
 Labels = Mapping[str, str]

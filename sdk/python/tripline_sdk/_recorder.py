@@ -9,13 +9,31 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .failure import HostError
 from .items import Item, item_json, parse_item
 
+if TYPE_CHECKING:
+    from .http import Request, Response
+
 Labels = Mapping[str, str]
-ALL_GRANTS = frozenset({"counters", "state", "tables", "mailers", "metrics"})
+ALL_GRANTS = frozenset({"counters", "state", "tables", "mailers", "metrics", "http"})
+BODY_BYTES_MAX = 8 * 1024 * 1024
+OWN_HEADERS = frozenset(
+    {
+        "connection",
+        "host",
+        "http2-settings",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""What the host writes itself."""
 
 
 @dataclass
@@ -61,9 +79,13 @@ class Host:
         self.writes: list[MadeWrite] = []
         self.tables: dict[str, list[Item]] = {}
         self.samples: list[tuple[str, str, dict[str, str], float]] = []
+        self.requests: list[Request] = []
+        """Those of changes that failed too: they were sent."""
         self.logs: list[tuple[str, str]] = []
         self.on_write: Callable[[MadeWrite], HostError | None] = lambda _: None
         """Answers a write with an error, or lets it be made."""
+        self.on_http: Callable[[Request], Response] | None = None
+        """Answers a request, or raises a HostError. An empty 200, where it is not set."""
         self._undo: list[tuple[int, str, bytes | None]] = []
         _current = self
 
@@ -212,3 +234,18 @@ def observe(name: str, labels: Labels, value: float) -> None:
 def _sample(kind: str, name: str, labels: Labels, value: float) -> None:
     current().wants("metrics")
     current().samples.append((kind, name, dict(labels), value))
+
+
+def exchange(request: Request) -> Response:
+    from .http import Response
+
+    host = current()
+    host.wants("http")
+    for name, value in request.headers:
+        is_one = re.fullmatch(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", name) and all(byte == 9 or (byte >= 32 and byte != 127) for byte in value)
+        if not is_one or name.lower() in OWN_HEADERS:
+            raise HostError("http", "invalid", "a header that is none, or that the host writes itself")
+    if len(request.body) > BODY_BYTES_MAX:
+        raise HostError("http", "invalid", f"a body of more than {BODY_BYTES_MAX} bytes")
+    host.requests.append(request)
+    return host.on_http(request) if host.on_http else Response(200)

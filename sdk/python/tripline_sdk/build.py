@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import modulefinder
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,10 @@ import time
 from pathlib import Path
 
 WORLD = "tripline:trigger/plugin"
+WORLD_WITH_HTTP = "tripline:trigger/plugin-with-http"
+HTTP = "tripline_sdk.http"
+RECORDER = "tripline_sdk._recorder"
+"""Answers http in tests, and is in no component."""
 APP = "tripline_app"
 
 
@@ -28,7 +33,10 @@ def main() -> int:
     output = args.output.resolve()
     with tempfile.TemporaryDirectory(prefix="tripline-py-") as scratch:
         folder, app = _app(args.target, args.handler, Path(scratch))
-        done = subprocess.run(_command(folder, app, Path(scratch), args.path, output), capture_output=True, text=True)
+        sources = [Path(scratch), folder, _sdk(Path(scratch)), *args.path]
+        # The rest has no http: what the component does not ask for, nobody needs to grant.
+        world = WORLD_WITH_HTTP if args.http or _uses_http(args.target, sources) else WORLD
+        done = subprocess.run(_command(world, app, sources, output), capture_output=True, text=True)
     if done.returncode != 0:
         print(f"{done.stdout}{done.stderr}error: componentize-py could not make {output}; what it says is above", file=sys.stderr)
         return 1
@@ -44,6 +52,7 @@ def _arguments() -> argparse.Namespace:
     build.add_argument("-o", "--output", type=Path, default=Path("plugin.wasm"))
     build.add_argument("--lambda", dest="handler", metavar="NAME", help="the function in it that takes (event, context), as lambda_handler")
     build.add_argument("-p", "--path", type=Path, action="append", default=[], help="a folder with packages that it imports; several")
+    build.add_argument("--http", action="store_true", help="it uses tripline_sdk.http in a way that cannot be seen, as importlib does")
     return parser.parse_args()
 
 
@@ -57,14 +66,29 @@ def _app(target: Path, handler: str | None, scratch: Path) -> tuple[Path, str]:
     return target.parent.resolve(), target.stem
 
 
-def _command(folder: Path, app: str, scratch: Path, paths: list[Path], output: Path) -> list[str]:
-    program = shutil.which("componentize-py", path=sysconfig.get_path("scripts")) or "componentize-py"
-    # A folder of its own for the SDK: what lies beside it in an environment is not the plugin's.
+def _sdk(scratch: Path) -> Path:
+    """A folder of its own for the SDK: what lies beside it in an environment is not the plugin's."""
     sdk = scratch / "sdk"
     shutil.copytree(Path(__file__).parent, sdk / "tripline_sdk", ignore=shutil.ignore_patterns("__pycache__"))
+    return sdk
+
+
+def _uses_http(target: Path, sources: list[Path]) -> bool:
+    """Whether the plugin, or what it imports of its own, imports the SDK's http. Python's own library does not, and is left out."""
+    finder = modulefinder.ModuleFinder(path=[str(path) for path in sources], excludes=[RECORDER])
+    try:
+        finder.run_script(str(target))
+    except SyntaxError:
+        # componentize-py says where.
+        return False
+    return HTTP in finder.modules
+
+
+def _command(world: str, app: str, sources: list[Path], output: Path) -> list[str]:
+    program = shutil.which("componentize-py", path=sysconfig.get_path("scripts")) or "componentize-py"
     # No -s: it would stub logging and settings too, which are WASI's by name.
-    command = [program, "-q", "-w", WORLD, "componentize", app, "-o", str(output)]
-    for path in [scratch, folder, sdk, *paths]:
+    command = [program, "-q", "-w", world, "componentize", app, "-o", str(output)]
+    for path in sources:
         command += ["-p", str(path)]
     return command
 

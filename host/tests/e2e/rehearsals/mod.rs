@@ -14,6 +14,7 @@ use crate::harness::tripline;
 
 mod failing;
 mod faults;
+mod web;
 
 /// Runs where the repository begins, as its users do.
 fn run_in(dir: &Path, args: &[&str], input: &str) -> Output {

@@ -5,12 +5,14 @@
  * @module
  */
 
-import { decodeText } from "../bytes.js";
+import { decodeText, encodeText } from "../bytes.js";
 import { itemJson, parseItem, sameValue } from "../item.js";
 
-/** @typedef {"counters" | "state" | "tables" | "mailers" | "metrics"} Grant */
+/** @typedef {"counters" | "state" | "tables" | "mailers" | "metrics" | "http"} Grant */
 /** @typedef {{ change: number, mailer?: string, to: string[], replyTo?: string, subject: string, text?: string, html?: string, key: string }} SentMail */
 /** @typedef {{ table: string, kind: "put" | "update" | "delete" | "check", item: import("../item.js").Item, expression?: string, condition?: any, values?: import("../item.js").Item }} MadeWrite */
+
+/** @typedef {{ status: number, headers?: Record<string, string>, body?: string | Uint8Array, json?: any }} CannedAnswer */
 
 /** @param {string} tag @param {string} [val] @returns {never} */
 function refuse(tag, val) {
@@ -36,7 +38,13 @@ export class Host {
     /** @type {MadeWrite[]} */ this.writes = [];
     /** @type {Map<string, import("../item.js").Item[]>} */ this.tables = new Map();
     /** @type {{ kind: string, name: string, labels: Record<string, string>, value: number }[]} */ this.samples = [];
+    /** Those of changes that failed too: they were sent. @type {import("../http.js").WireRequest[]} */ this.requests = [];
     /** @type {{ level: string, message: string }[]} */ this.logs = [];
+    /**
+     * Answers a request: `{ status, headers, json }`; `body` is text or bytes. Throw `noAnswer("…")` for none.
+     * @type {(request: import("../http.js").WireRequest) => CannedAnswer}
+     */
+    this.onHttp = () => ({ status: 200 });
     /** Answers a write with an error of the contract, as `{ tag: "condition-failed" }`, or makes it. @type {(write: MadeWrite) => { tag: string, val?: string } | undefined} */
     this.onWrite = () => undefined;
     current = this;
@@ -152,6 +160,31 @@ export const mailer = {
     if (message.to.length === 0) refuse("invalid", "no recipient");
     if (message.text === undefined && message.html === undefined) refuse("invalid", "neither text nor html");
     currentHost().mails.push({ change, mailer: name, ...message, key });
+  },
+};
+
+const BODY_BYTES_MAX = 8 * 1024 * 1024;
+/** What the host writes itself. */
+const OWN_HEADERS = ["connection", "host", "http2-settings", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "transfer-encoding", "upgrade"];
+
+export const http = {
+  /** @param {import("../http.js").WireRequest} request @returns {import("../http.js").WireResponse} */
+  send(request) {
+    const host = currentHost();
+    host.wants("http");
+    for (const [name, value] of request.headers) {
+      const is = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name) && value.every((byte) => byte === 9 || (byte >= 32 && byte !== 127));
+      if (!is || OWN_HEADERS.includes(name.toLowerCase())) refuse("invalid", "a header that is none, or that the host writes itself");
+    }
+    if (request.body.length > BODY_BYTES_MAX) refuse("invalid", `a body of more than ${BODY_BYTES_MAX} bytes`);
+    host.requests.push(request);
+    const { status, headers = {}, body = "", json } = host.onHttp(request);
+    const text = json === undefined ? body : JSON.stringify(json);
+    return {
+      status,
+      headers: Object.entries(headers).map(([name, value]) => [name, encodeText(value)]),
+      body: typeof text === "string" ? encodeText(text) : text,
+    };
   },
 };
 

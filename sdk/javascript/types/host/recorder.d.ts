@@ -4,7 +4,7 @@
  * What holds: what a failed change has done to counters, state and mail is gone once its run has ended, as in a host. One host at a time: the newest.
  * @module
  */
-export type Grant = "counters" | "state" | "tables" | "mailers" | "metrics";
+export type Grant = "counters" | "state" | "tables" | "mailers" | "metrics" | "http";
 export type SentMail = {
     change: number;
     mailer?: string;
@@ -22,6 +22,12 @@ export type MadeWrite = {
     expression?: string;
     condition?: any;
     values?: import("../item.js").Item;
+};
+export type CannedAnswer = {
+    status: number;
+    headers?: Record<string, string>;
+    body?: string | Uint8Array;
+    json?: any;
 };
 /** The newest host; one that grants all, where a test has made none. */
 export declare const currentHost: () => Host;
@@ -50,10 +56,16 @@ export declare class Host {
         labels: Record<string, string>;
         value: number;
     }[];
+    /** Those of changes that failed too: they were sent. @type {import("../http.js").WireRequest[]} */ requests: import("../http.js").WireRequest[];
     /** @type {{ level: string, message: string }[]} */ logs: {
         level: string;
         message: string;
     }[];
+    /**
+     * Answers a request: `{ status, headers, json }`; `body` is text or bytes. Throw `noAnswer("…")` for none.
+     * @type {(request: import("../http.js").WireRequest) => CannedAnswer}
+     */
+    onHttp: (request: import("../http.js").WireRequest) => CannedAnswer;
     /** Answers a write with an error of the contract, as `{ tag: "condition-failed" }`, or makes it. @type {(write: MadeWrite) => { tag: string, val?: string } | undefined} */
     onWrite: (write: MadeWrite) => {
         tag: string;
@@ -121,6 +133,10 @@ export declare const tables: {
 export declare const mailer: {
     /** @param {number} change @param {string | undefined} name @param {any} message @param {string} key */
     send(change: number, name: string | undefined, message: any, key: string): void;
+};
+export declare const http: {
+    /** @param {import("../http.js").WireRequest} request @returns {import("../http.js").WireResponse} */
+    send(request: import("../http.js").WireRequest): import("../http.js").WireResponse;
 };
 export declare const metrics: {
     count: (name: string, labels: [string, string][], value: number | bigint) => void;

@@ -8,19 +8,19 @@ from abc import abstractmethod
 import weakref
 
 from componentize_py_types import Result, Ok, Err, Some
-from ..imports import types
+from ..imports import tripline_trigger_types
 
 class Handler(Protocol):
 
     @abstractmethod
-    def handle(self, batch: types.Batch) -> List[types.FailedChange]:
+    def handle(self, batch: tripline_trigger_types.Batch) -> List[tripline_trigger_types.FailedChange]:
         """
         Ok names the changes that failed (none: all done). Err fails the whole batch.
         
         A change that is later in the batch than a failed change of the same item counts as failed with it, at no cost in
         attempts, so that one item's changes stay in order.
         
-        Raises: `componentize_py_types.Err(wit_world.imports.types.Failure)`
+        Raises: `componentize_py_types.Err(wit_world.imports.tripline_trigger_types.Failure)`
         """
         raise NotImplementedError
 

@@ -1,0 +1,3 @@
+module github.com/tripline/tripline/sdk/go
+
+go 1.25

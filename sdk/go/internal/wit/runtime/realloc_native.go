@@ -1,0 +1,6 @@
+//go:build !wasip1
+
+package runtime
+
+// Unpin does nothing: there is no host.
+func Unpin() {}

@@ -1,0 +1,130 @@
+/**
+ * Requests over http, to the places that the operator grants: `grants = { http = ["https://api.example.com"] }`.
+ *
+ *     const answer = http.post("https://api.example.com/orders", { json: { id: 1 }, headers: { "Idempotency-Key": change.eventId } });
+ *     answer.ok();
+ *
+ * What holds: a request happens at once, whatever becomes of the change later, and a change that is delivered again sends it again. Nothing here is a promise, in any
+ * engine. Tokens stand in the operator's config and are added by the host. Redirects come back as they are; a whole answer is read, 8 MiB at most.
+ * @module
+ */
+
+import { http } from "#http";
+import { decodeText, encodeText } from "./bytes.js";
+import { ask, reject, retry } from "./failure.js";
+import { Num } from "./item.js";
+
+/** @typedef {Record<string, string> | [string, string | Uint8Array][]} Headers */
+/** @typedef {object} RequestOptions
+ * @property {Headers} [headers]
+ * @property {string | Uint8Array} [body]
+ * @property {any} [json] a body of JSON, with its Content-Type. A `Num` or bigint is a number in it, and refused where that would not be exact: `n.text` is text
+ * @property {number} [connectTimeoutMs] until the connection is ready; 10 s at most
+ * @property {number} [answerTimeoutMs] from then until the answer begins. Without it the trigger's time limit holds, which fails the whole batch
+ */
+/** @typedef {{ method: string, scheme: "https" | "http", authority: string, path: string, url: string, headers: [string, Uint8Array][], body: Uint8Array, connectTimeoutMs?: number, answerTimeoutMs?: number }} WireRequest */
+/** @typedef {{ status: number, headers: [string, Uint8Array][], body: Uint8Array }} WireResponse */
+
+/** What the host keeps of all headers, roughly, with something for each of them. */
+const HEADERS_BYTES_MAX = 16 * 1024;
+
+/** An answer of whatever status. */
+export class Response {
+  /** @param {WireResponse} wire */
+  constructor({ status, headers, body }) {
+    /** @readonly */ this.status = status;
+    /** @readonly names in lower case */ this.headers = headers.map(([name, value]) => /** @type {[string, string]} */ ([name.toLowerCase(), decodeText(value)]));
+    /** @readonly */ this.body = body;
+  }
+
+  get isSuccess() {
+    return this.status >= 200 && this.status < 300;
+  }
+
+  /** The first of this name. @param {string} name @returns {string | undefined} */
+  header(name) {
+    return this.headers.find(([other]) => other === name.toLowerCase())?.[1];
+  }
+
+  /** The body as text, whatever is no UTF-8 replaced. */
+  text() {
+    return decodeText(this.body);
+  }
+
+  /** The body's JSON; rejects the change where it is none. @returns {any} */
+  json() {
+    try {
+      return JSON.parse(this.text());
+    } catch (error) {
+      throw reject(`the answer's body is not the JSON that was expected: ${/** @type {Error} */ (error).message}`, error);
+    }
+  }
+
+  /** Itself where its status is 2xx. Else a failure: to be tried again for 408, 425, 429 and 5xx, for good otherwise. @returns {Response} */
+  ok() {
+    if (this.isSuccess) return this;
+    const reason = `the server answers ${this.status}`;
+    throw [408, 425, 429].includes(this.status) || this.status >= 500 ? retry(reason) : reject(reason);
+  }
+}
+
+/**
+ * Sends it and waits for the whole answer, whatever its status. Throws a HostError where there is none: `access-denied`, `invalid`, or `unavailable`, which is tried
+ * again; the request may have arrived then.
+ * @param {string} method @param {string} url @param {RequestOptions} [options] @returns {Response}
+ */
+export function request(method, url, options = {}) {
+  return ask("http", () => new Response(http.send(wire(method, url, options))));
+}
+
+/** @param {string} url @param {RequestOptions} [options] */
+export const get = (url, options) => request("GET", url, options);
+/** @param {string} url @param {RequestOptions} [options] */
+export const post = (url, options) => request("POST", url, options);
+/** @param {string} url @param {RequestOptions} [options] */
+export const put = (url, options) => request("PUT", url, options);
+/** @param {string} url @param {RequestOptions} [options] */
+export const patch = (url, options) => request("PATCH", url, options);
+/** @param {string} url @param {RequestOptions} [options] */
+const remove = (url, options) => request("DELETE", url, options);
+
+export { remove as delete };
+
+/** @param {string} method @param {string} url @param {RequestOptions} options @returns {WireRequest} */
+function wire(method, url, { headers = [], body = "", json, connectTimeoutMs, answerTimeoutMs }) {
+  const bytes = (/** @type {string | Uint8Array} */ value) => (typeof value === "string" ? encodeText(value) : value);
+  const all = (Array.isArray(headers) ? headers : Object.entries(headers)).map(([name, value]) => /** @type {[string, Uint8Array]} */ ([name, bytes(value)]));
+  if (json !== undefined) all.push(["Content-Type", encodeText("application/json")]);
+  const size = all.reduce((sum, [name, value]) => sum + name.length + value.length + 32, 0);
+  if (size > HEADERS_BYTES_MAX) throw invalid(`headers of more than ${HEADERS_BYTES_MAX} bytes`);
+  return { method, url, ...parts(url), headers: all, body: bytes(json === undefined ? body : asJson(json)), connectTimeoutMs, answerTimeoutMs };
+}
+
+/** @param {any} json @returns {string} */
+function asJson(json) {
+  try {
+    return JSON.stringify(json, exact);
+  } catch (error) {
+    throw invalid(`the body cannot be written as JSON: ${/** @type {Error} */ (error).message}`);
+  }
+}
+
+/** @this {any} @param {string} key @param {any} value after its own toJSON */
+function exact(key, value) {
+  const whole = this[key];
+  if (whole instanceof Num) return whole.toNumber();
+  if (typeof whole === "bigint") return new Num(String(whole)).toNumber();
+  return value;
+}
+
+/** Scheme, authority, and path with query; a fragment is the reader's own. @param {string} url @returns {{ scheme: "https" | "http", authority: string, path: string }} */
+function parts(url) {
+  const [, scheme, authority, path = ""] = /^(https?):\/\/([^/?#]+)([^#]*)/.exec(url) ?? [];
+  if (scheme === undefined) throw invalid("a URL is https://HOST/PATH, or http://");
+  return { scheme: /** @type {"https" | "http"} */ (scheme), authority, path: path === "" ? "/" : path };
+}
+
+/** @param {string} val */
+function invalid(val) {
+  return Object.assign(new Error(val), { payload: { tag: "invalid", val } });
+}
