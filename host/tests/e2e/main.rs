@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on fails, and one with a seed says it")]
 
 mod api;
+mod author;
 mod command_line;
 mod compile;
 mod compiled;
 mod componentize;
 mod credentials;
 mod delivery;
+mod dev;
 mod dlq;
 mod drain;
 mod emulators;
@@ -30,6 +32,7 @@ mod mended;
 mod ministack;
 #[allow(dead_code, reason = "tests/crash uses all of it")]
 mod model;
+mod new;
 mod patterns;
 #[allow(dead_code, reason = "tests/crash uses all of it")]
 mod plugin_file;
