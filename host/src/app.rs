@@ -186,7 +186,10 @@ impl App {
         }
         if let Some(engine) = self.warm {
             let stop = stop.clone();
-            supervisor.spawn(Kind::Instances, async move { Ok(engine.sweep_instances(stop).await) });
+            supervisor.spawn(Kind::Instances, async move {
+                engine.sweep_instances(stop).await;
+                Ok(())
+            });
         }
         let stopped = stop.clone();
         supervisor.spawn(Kind::Mail, async move {
