@@ -13,8 +13,10 @@ use sha2::{Digest as _, Sha256};
 use crate::go;
 use crate::harness::{tool, tools, tripline};
 
+mod c;
 pub(crate) mod generated;
 mod search;
+mod totals;
 mod web;
 
 /// One at a time is made, or compiled by the host: each takes all processors and half a gigabyte, and other tests run meanwhile.

@@ -45,9 +45,9 @@ const NOT_IN_CORE: [&str; 9] = ["tokio", "aws-", "wasmtime", "rusqlite", "libsql
 
 const LINES_MAX: usize = 500;
 const SOURCE_ROOTS: [&str; 6] = ["host", "sdk", "plugins", "examples", "wit", "fuzz"];
-const SOURCES: [&str; 7] = ["rs", "wit", "py", "js", "ts", "mjs", "go"];
+const SOURCES: [&str; 12] = ["rs", "wit", "py", "js", "ts", "mjs", "go", "c", "cpp", "h", "hpp", "zig"];
 /// What tools make in source folders, or others have written.
-const NOT_SOURCE: [&str; 6] = ["target", "node_modules", "__pycache__", "deps", "bindings", "guest"];
+const NOT_SOURCE: [&str; 7] = ["target", "node_modules", "__pycache__", "deps", "bindings", "generated", "guest"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
