@@ -26,6 +26,7 @@ use tripline_store::{SqliteReader, SqliteStore, StoreThreads};
 use tripline_stream::Source;
 
 use crate::aws::Aws;
+use crate::both::Both;
 use crate::cli::host_api::Announced;
 use crate::clock;
 use crate::config::{Config, Connection, GrantsConfig, TriggerConfig, is_loopback};
@@ -94,9 +95,17 @@ struct Base {
 
 impl App {
     pub async fn build(config: &Config) -> Result<Self, StartError> {
+        Self::build_before(config, None).await
+    }
+
+    /// The same, with somebody who is told all that metrics and logs are told, and more.
+    pub async fn build_before(config: &Config, onlooker: Option<Arc<dyn Signals>>) -> Result<Self, StartError> {
         let health = Health::new(clock::shared(), stalled_after(config));
         let telemetry = Telemetry::new(health.clone());
-        let signals: Arc<dyn Signals> = telemetry.clone();
+        let signals: Arc<dyn Signals> = match onlooker {
+            Some(onlooker) => Arc::new(Both(telemetry.clone(), onlooker)),
+            None => telemetry.clone(),
+        };
         let one = |error: &dyn fmt::Display| StartError(vec![error.to_string()]);
         let (store, threads) = SqliteStore::open(&config.host.data_dir, signals.clone()).map_err(|error| one(&error))?;
         health.set(Component::Store, State::Ready);

@@ -2,11 +2,13 @@
 
 pub mod app;
 pub mod aws;
+mod both;
 pub mod cli;
 pub mod clock;
 mod componentize;
 pub mod config;
 mod demo;
+mod dev;
 pub mod holds;
 mod operate;
 pub mod plugins;

@@ -30,7 +30,9 @@ pub struct Trigger {
 impl Trigger {
     /// Calls the version that serves now; a reload meanwhile concerns the next batch.
     pub async fn handle(&self, batch: &Batch) -> (Report, PluginVersion) {
-        self.slot.handle(batch, &self.context).await
+        let (report, version) = self.slot.handle(batch, &self.context).await;
+        self.context.signals.reported(batch, &report);
+        (report, version)
     }
 
     /// As it is to be in shards that are begun now.

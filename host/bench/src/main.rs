@@ -9,6 +9,7 @@ mod body;
 mod case;
 mod contestant;
 mod filters;
+mod instances;
 mod languages;
 mod live;
 mod measure;

@@ -6,9 +6,9 @@ use crate::case::{Case, CasePlugin, CaseView};
 use crate::contestant::node;
 use crate::filters::CaseFilters;
 use crate::measure::{self, Place, Used};
-use crate::process::{Contestant, measure as measured};
+use crate::process::{self, Contestant};
 use crate::report::{Report, Row, Sheet, Table};
-use crate::{Args, languages, live, validation};
+use crate::{Args, instances, languages, live, validation};
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let mut report = Report::default();
@@ -22,12 +22,17 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         report.add(Sheet::of(validation::NAME, validation::ABOUT, &runtime.block_on(validation::measure())?)?);
     }
+    if args.wants(instances::NAME) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        report.add(Sheet::of(instances::NAME, instances::ABOUT, &runtime.block_on(instances::measure())?)?);
+    }
+    live::run(args, &mut report)?;
     if languages::are_there() && args.wants(languages::NAME) {
+        // Last: what is started after this would keep to the same processor.
         measure::keep_to(Place::Contestant);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         report.add(Sheet::of(languages::NAME, languages::ABOUT, &runtime.block_on(languages::measure())?)?);
     }
-    live::run(args, &mut report)?;
     report.print(args.json)
 }
 
@@ -161,7 +166,7 @@ impl Plan {
         for round in 1..=args.runs {
             for (entry, runs) in self.entries.iter().zip(&mut runs) {
                 eprintln!("{} {round}/{}: {}", self.name, args.runs, entry.name);
-                runs.push(measured(entry.contestant, &entry.case)?);
+                runs.push(process::measure(entry.contestant, &entry.case)?);
             }
         }
         let mut rows: Vec<Row> = Vec::new();

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::delivery::{Batch, Report};
 use crate::gap::Gap;
 use crate::letter::{DropCause, Kept};
 use crate::name::{PluginVersion, ShardId, StreamArn, StreamName, TriggerName};
@@ -13,6 +14,9 @@ use crate::time::Timestamp;
 
 pub trait Signals: Send + Sync + fmt::Debug {
     fn emit(&self, signal: Signal<'_>);
+
+    /// A call of a plugin is over. Items and all: for who looks on at an author's desk, and for no log.
+    fn reported(&self, _: &Batch, _: &Report) {}
 }
 
 /// Swallows everything: for tests that look elsewhere.

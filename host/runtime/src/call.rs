@@ -63,7 +63,7 @@ pub(crate) async fn call(plugin: &Plugin, batch: &Batch, context: &TriggerContex
         Outcome::Failed(_) | Outcome::NotRun(_) => (Vec::new(), Vec::new()),
     };
     if let Some(lent) = lent {
-        lent.is_back();
+        lent.came_back();
     }
     match pool {
         Some(pool) => pool.give_back(live, result),

@@ -205,7 +205,7 @@ impl<'c> Lent<'c> {
         Self { context, is_back: false }
     }
 
-    pub(crate) fn is_back(mut self) {
+    pub(crate) fn came_back(mut self) {
         self.is_back = true;
     }
 }

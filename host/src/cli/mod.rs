@@ -10,10 +10,11 @@ mod filter;
 pub(crate) mod host_api;
 mod inspect;
 mod mails;
+mod new;
 pub(crate) mod output;
 mod run;
 mod streams;
-mod test;
+pub(crate) mod test;
 mod triggers;
 
 use std::fmt;
@@ -27,8 +28,11 @@ use tracing_subscriber::EnvFilter;
 pub(crate) use run::StopSignals;
 
 use crate::config::Config;
-use crate::demo;
+use crate::{demo, dev};
 
+const LOG: &str = "info,dynoxide=error";
+/// `dev` says itself what plugins do.
+const LOG_OF_DEV: &str = "warn,dynoxide=error,tripline::guest=off,tripline::trigger=off,tripline::plugin=off";
 /// How long the process waits at its end for threads of its own that nobody waits for any more.
 const ABANDON_MAX: Duration = Duration::from_millis(500);
 
@@ -37,7 +41,7 @@ const ABANDON_MAX: Duration = Duration::from_millis(500);
 #[command(name = "tripline", version, max_term_width = 100)]
 pub struct Cli {
     /// What is logged to stderr, as in `info` or `tripline=debug,warn`.
-    #[arg(long, global = true, env = "TRIPLINE_LOG", default_value = "info,dynoxide=error", value_name = "FILTER")]
+    #[arg(long, global = true, env = "TRIPLINE_LOG", default_value = LOG, value_name = "FILTER")]
     log: String,
     /// How it is logged.
     #[arg(long, global = true, env = "TRIPLINE_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
@@ -60,6 +64,10 @@ enum Command {
     Check(check::Options),
     /// See all of it work on this machine: two embedded DynamoDB regions, three plugins, live traffic.
     Demo(demo::Options),
+    /// Make a plugin's project: a handler with its test, the SDK, a config, recorded changes.
+    New(new::Options),
+    /// Work on a plugin: a table, a build with every save, and what the plugin does, as it does it.
+    Dev(dev::Options),
     /// Say what a plugin is: contract version, imports, size, what it must be granted.
     Inspect(inspect::Options),
     /// Try a plugin on recorded changes: results, logs, state, mails and writes that it would make. Reaches no network.
@@ -136,7 +144,9 @@ impl Cli {
         if let Command::CompileWorker(options) = &self.command {
             return compile_worker::run(options);
         }
-        start_logging(&self.log, self.log_format)?;
+        let is_dev = matches!(self.command, Command::Dev(_));
+        let filter = if is_dev && self.log == LOG { LOG_OF_DEV } else { &self.log };
+        start_logging(filter, self.log_format)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -146,6 +156,8 @@ impl Cli {
                 Command::Run(options) => run::run(&options).await,
                 Command::Check(options) => check::run(&options).await,
                 Command::Demo(options) => demo::run(options).await,
+                Command::New(options) => new::run(&options),
+                Command::Dev(options) => dev::run(&options).await,
                 Command::Filter(options) => filter::run(&options),
                 Command::Inspect(options) => inspect::run(&options).await,
                 Command::Test(options) => test::run(&options).await,

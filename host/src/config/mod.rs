@@ -4,6 +4,7 @@
 //! bounds. Nothing past this module checks again. Every fault of a file is reported in one go, with its place and a remedy.
 //! Knows nothing of AWS or of what is inside a plugin.
 
+mod dev;
 mod endpoint;
 mod fault;
 mod filters;
@@ -40,6 +41,7 @@ use tripline_core::start::Start;
 use tripline_core::view::View;
 use tripline_runtime::{INSTANCES_MAX, Limits};
 
+pub use dev::{DevConfig, KeyType};
 pub use endpoint::{is_loopback, is_loopback_host};
 pub use fault::{Fault, Faults, Place};
 pub(crate) use unit::{duration, size};
@@ -55,6 +57,8 @@ pub struct Config {
     pub targets: BTreeMap<Box<str>, TargetConfig>,
     pub mailers: BTreeMap<Box<str>, MailerConfig>,
     pub triggers: BTreeMap<TriggerName, TriggerConfig>,
+    /// For `tripline dev` alone.
+    pub dev: DevConfig,
     /// What is legal and probably not meant, each with its place.
     pub warnings: Vec<String>,
 }
@@ -200,20 +204,23 @@ impl Config {
         Self::load_with(path, None)
     }
 
+    /// `[dev]` alone, whatever is wrong with the rest: before anything is built, there may be no plugin that the rest could name.
+    pub fn load_dev(path: &Path) -> Result<DevConfig, Faults> {
+        let file = path.display().to_string();
+        let text = text_of(path, &file)?;
+        let source = Source::new(&text, base_of(path), None);
+        let (tree, errors) = DeTable::parse_recoverable(&text);
+        errors.iter().for_each(|error| source.syntax_error(error));
+        let tree = DeValue::Table(tree.into_inner());
+        let root = Value::root(&source, &tree);
+        let found = root.table().and_then(|table| table.get_key_value("dev"));
+        let dev = found.map(|(key, value)| dev::dev(&root.child("dev", key.span().start, value.get_ref())));
+        Faults::of(&file, source.into_findings().0).map_or(Ok(dev.unwrap_or_default()), Err)
+    }
+
     fn load_with(path: &Path, env: Option<&read::Env<'_>>) -> Result<Self, Faults> {
         let file = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|error| {
-            Faults::whole_file(&file, format!("cannot be read: {error}"), "write one, or name another with -c; docs/config.md has a sample")
-        })?;
-        let text = match std::str::from_utf8(&bytes) {
-            Ok(text) => text,
-            Err(error) => {
-                let what = format!("byte {} is not UTF-8", error.valid_up_to() + 1);
-                return Err(Faults::whole_file(&file, what, "save the file as UTF-8"));
-            }
-        };
-        let base = path.parent().unwrap_or(Path::new(""));
-        Self::parse_with(text, &file, base, env)
+        Self::parse_with(&text_of(path, &file)?, &file, base_of(path), env)
     }
 
     /// `file` is what faults call it, `base` the folder that paths in it start from.
@@ -241,6 +248,20 @@ impl Config {
     }
 }
 
+fn text_of(path: &Path, file: &str) -> Result<String, Faults> {
+    let bytes = std::fs::read(path).map_err(|error| {
+        Faults::whole_file(file, format!("cannot be read: {error}"), "write one, or name another with -c; docs/config.md has a sample")
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let what = format!("byte {} is not UTF-8", error.utf8_error().valid_up_to() + 1);
+        Faults::whole_file(file, what, "save the file as UTF-8")
+    })
+}
+
+fn base_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
+}
+
 /// The config as far as it could be read; with a fault recorded, no more than that.
 fn read(root: &Value<'_>) -> Option<Config> {
     let section = root.section(&ROOT)?;
@@ -261,6 +282,7 @@ fn read(root: &Value<'_>) -> Option<Config> {
         targets: BTreeMap::new(),
         mailers: BTreeMap::new(),
         triggers: BTreeMap::new(),
+        dev: section.get("dev").map(|value| dev::dev(&value)).unwrap_or_default(),
         warnings: Vec::new(),
     };
     for (name, value) in &streams {

@@ -14,7 +14,7 @@ pub(super) struct Schema {
 
 pub(super) const ROOT: Schema = Schema {
     title: "the file",
-    built: &["host", "streams", "targets", "mailers", "triggers"],
+    built: &["host", "streams", "targets", "mailers", "triggers", "dev"],
     planned: &[
         ("groups", "remove it; a trigger with the plugin \"bundled:cross-region-writer\" copies one table to another"),
         ("store", "remove it; state is kept in SQLite under host.data_dir"),
@@ -26,6 +26,8 @@ pub(super) const HOST: Schema = Schema {
     built: &["data_dir", "listen", "drain_max", "instances_max", "counter_series_max", "dead_letters", "compile"],
     planned: &[],
 };
+
+pub(super) const DEV: Schema = Schema { title: "[dev]", built: &["build", "watch", "events", "keys"], planned: &[] };
 
 pub(super) const LETTERS: Schema = Schema { title: "[host.dead_letters]", built: &["age_max", "bytes_max"], planned: &[] };
 
@@ -91,6 +93,6 @@ pub(super) const HEADER: Schema = Schema { title: "[triggers.NAME.grants.http.he
 
 #[cfg(test)]
 pub(super) const ALL: &[&Schema] = &[
-    &ROOT, &HOST, &LETTERS, &COMPILE, &STREAM, &TARGET, &MAILER, &PASSWORD, &TRIGGER, &BATCH, &RETRY, &LIMITS, &INSTANCES, &GRANTS, &HTTP,
-    &HEADER,
+    &ROOT, &DEV, &HOST, &LETTERS, &COMPILE, &STREAM, &TARGET, &MAILER, &PASSWORD, &TRIGGER, &BATCH, &RETRY, &LIMITS, &INSTANCES, &GRANTS,
+    &HTTP, &HEADER,
 ];

@@ -21,6 +21,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tripline_capability::mail::{Mailer, MailerConfig, Transport};
 use tripline_core::delivery::{Origin, Policy};
+use tripline_core::effect::Mutation;
 use tripline_core::name::StreamArn;
 use tripline_core::port::{Grants, HttpClient, Mailbox, MetricSink, StateReader, TableTarget};
 use tripline_runtime::{EngineConfig, Plugin, TriggerContext};
@@ -40,6 +41,11 @@ use web::Web;
 const ATTEMPTS_MAX: u32 = 25;
 /// Any would do; another one would change what every plugin that asks for randomness has been seen to do.
 const SEED: u64 = 1;
+
+/// An effect as it stands below its change, a line or more.
+pub(crate) fn shown(mutation: Mutation) -> String {
+    told::EffectTold::of(mutation, |_| false).to_string()
+}
 
 /// What is rehearsed.
 #[derive(Debug)]

@@ -10,6 +10,9 @@
     reason = "a test that cannot go on fails, and it says what it does"
 )]
 
+#[path = "../e2e/compiled.rs"]
+#[allow(dead_code, reason = "shared with the other end-to-end tests")]
+mod compiled;
 #[path = "../e2e/harness.rs"]
 #[allow(dead_code, reason = "shared with the other end-to-end tests")]
 mod harness;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tripline::workload::Traffic;
 
+use crate::compiled;
 use crate::harness::{Host, PATIENCE, Place, assert_clean, tripline};
 use crate::plugin_file::{rename_over, version};
 
@@ -27,7 +28,7 @@ fn section(id: u8, body: &[u8]) -> Vec<u8> {
     [&[id][..], &leb(body.len()), body].concat()
 }
 
-/// A component with a module of `functions` functions that each are as long as one may be.
+/// A plugin with a module beside it, of `functions` functions that each are as long as one may be: what is no plugin is not compiled at all.
 fn bomb(functions: usize) -> Vec<u8> {
     // local.get 0, local.get 0, i32.mul, local.get 0, i32.add, local.set 0: each needs the one before it.
     let step = [0x20, 0, 0x20, 0, 0x6c, 0x20, 0, 0x6a, 0x21, 0];
@@ -37,11 +38,12 @@ fn bomb(functions: usize) -> Vec<u8> {
     let declared = [&leb(functions)[..], &vec![0; functions]].concat();
     let code = [&leb(functions)[..], &body.repeat(functions)].concat();
     let module = [&b"\0asm\x01\0\0\0"[..], &section(1, &types), &section(3, &declared), &section(10, &code)].concat();
-    [&b"\0asm\x0d\0\x01\0"[..], &section(1, &module)].concat()
+    [counter(), &section(1, &module)].concat()
 }
 
 async fn watched(compile: &str) -> Place {
     let place = Place::embedded().await;
+    std::fs::write(place.dir.path().join(compiled::EMPTY), "").unwrap();
     std::fs::write(place.dir.path().join("counter.wasm"), counter()).unwrap();
     place.edit("\"bundled:analytics-counter\"", "\"counter.wasm\"");
     let config = std::fs::read_to_string(place.config_file()).unwrap();

@@ -22,6 +22,8 @@ use tripline::workload::{self, DATA_DIR, Findings, MAIL_DIR, Tables, Verifier};
 use tripline_local::{Region, RegionConfig};
 use tripline_store::{OpenError, SqliteReader};
 
+use crate::compiled;
+
 /// Nothing here takes longer, on the slowest machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 const STALLED_AFTER: Duration = Duration::from_secs(60);
@@ -121,6 +123,7 @@ impl Place {
 pub(crate) struct Host {
     child: Child,
     pub(crate) address: String,
+    config: PathBuf,
     log: Receiver<String>,
     /// Log lines that were taken from `log` for one trigger and may be another's.
     kept: RefCell<Vec<String>>,
@@ -150,10 +153,12 @@ impl Host {
         let running = self.wait_for_log("running");
         let url = running["metrics"].as_str().unwrap();
         self.address = url.trim_start_matches("http://").trim_end_matches("/metrics").to_owned();
+        compiled::keep(&self.config);
     }
 
     /// Returns at once: it may not run yet, nor ever.
     pub(crate) fn spawn(mut command: Command, config: &Path) -> Self {
+        compiled::lend(config);
         let mut child = command
             .args(["run", "--log-format", "json", "-c"])
             .arg(config)
@@ -169,7 +174,7 @@ impl Host {
                 let _ = lines.try_send(line);
             }
         });
-        Self { child, address: String::new(), log, kept: RefCell::default() }
+        Self { child, address: String::new(), config: config.to_owned(), log, kept: RefCell::default() }
     }
 
     /// The next log line with this message.

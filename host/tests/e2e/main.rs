@@ -3,11 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on fails, and one with a seed says it")]
 
 mod api;
+mod author;
 mod command_line;
 mod compile;
+mod compiled;
 mod componentize;
 mod credentials;
 mod delivery;
+mod dev;
 mod dlq;
 mod drain;
 mod emulators;
@@ -29,6 +32,7 @@ mod mended;
 mod ministack;
 #[allow(dead_code, reason = "tests/crash uses all of it")]
 mod model;
+mod new;
 mod patterns;
 #[allow(dead_code, reason = "tests/crash uses all of it")]
 mod plugin_file;
@@ -40,5 +44,6 @@ mod scripted;
 mod streams;
 mod triggers;
 mod views;
+mod warm;
 #[path = "../../capability/tests/web_server/mod.rs"]
 mod web_server;

@@ -21,6 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("tripline-world", &[]),
     ("tripline-sim", &["tripline-core", "tripline-world"]),
     ("tripline-bundled", &[]),
+    ("tripline-starter", &[]),
     ("tripline", &["*"]),
     ("tripline-sdk-macros", &[]),
     ("tripline-sdk", &["tripline-sdk-macros"]),

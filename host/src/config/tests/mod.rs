@@ -2,6 +2,7 @@
 
 use expect_test::Expect;
 
+mod dev;
 mod file;
 mod http;
 mod mail;

@@ -1,0 +1,7 @@
+module {{name}}
+
+go 1.25
+
+require github.com/tripline/tripline/sdk/go v0.0.0
+
+replace github.com/tripline/tripline/sdk/go => ./tripline-sdk
