@@ -32,9 +32,9 @@ const WARM: Reuse = Reuse { batches_max: 1000, age_max: Duration::from_secs(3600
 
 /// How one plugin fares.
 #[derive(Clone, Copy, Debug, Serialize)]
-struct Measured {
-    fresh_us_per_batch: f64,
-    warm_us_per_batch: f64,
+pub(crate) struct Measured {
+    pub(crate) fresh_us_per_batch: f64,
+    pub(crate) warm_us_per_batch: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -81,7 +81,7 @@ pub(crate) async fn measure() -> Result<Vec<Row>> {
 }
 
 /// Batches of these changes, of any plugin that handles them well: the medians of turns.
-async fn compare(plugin: &Plugin, context: &TriggerContext, batch: &Batch) -> Result<Measured> {
+pub(crate) async fn compare(plugin: &Plugin, context: &TriggerContext, batch: &Batch) -> Result<Measured> {
     let slots = [Slot::new(plugin.clone()), Slot::warm(plugin.clone(), WARM)];
     let mut turns = [Vec::new(), Vec::new()];
     for _ in 0..TURNS {
@@ -108,7 +108,7 @@ async fn turn(slot: &Slot, context: &TriggerContext, batch: &Batch) -> Result<f6
 }
 
 /// A trigger with counters and nothing else.
-fn context(settings: &[(&str, &str)]) -> TriggerContext {
+pub(crate) fn context(settings: &[(&str, &str)]) -> TriggerContext {
     let settings: BTreeMap<_, _> = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     TriggerContext {
         trigger: "bench".into(),
@@ -122,7 +122,7 @@ fn context(settings: &[(&str, &str)]) -> TriggerContext {
 }
 
 /// A batch of new orders, each with the attributes that plugins of this benchmark read.
-fn orders(count: usize) -> Result<Batch> {
+pub(crate) fn orders(count: usize) -> Result<Batch> {
     let record = |n: usize| {
         format!(
             r#"{{"eventID":"event-{n}","eventName":"INSERT","dynamodb":{{"ApproximateCreationDateTime":1700000000,"SequenceNumber":"{}","SizeBytes":500,"Keys":{{"id":{{"S":"order#{n}"}}}},"NewImage":{{"id":{{"S":"order#{n}"}},"status":{{"S":"paid"}},"total":{{"N":"{n}.07"}},"city":{{"S":"Berlin"}},"note":{{"S":"{}"}}}}}}}}"#,
