@@ -430,7 +430,9 @@ func TestAnAnswerIsJudgedByItsStatus(t *testing.T) {
 
 func TestNetHTTPGoesThroughTheHost(t *testing.T) {
 	host := triplinetest.NewHost(t, nil)
-	host.OnHTTP(func(request triplinetest.Request) (int, string) { return 200, request.Method + " " + string(request.Body) })
+	host.OnHTTP(func(request triplinetest.Request) (int, string) {
+		return 200, request.Method + " " + string(request.Body)
+	})
 	answer, err := roundtrip.Client().Post("https://api.example.com/a?b", "text/plain", strings.NewReader("body"))
 	if err != nil {
 		t.Fatal(err)

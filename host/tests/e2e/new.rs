@@ -6,14 +6,15 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::Mutex;
 
 use crate::author::{Author, dev, put_order};
 use crate::examples::{node_tools, repository, run};
 use crate::harness::{tools, tripline};
 
 /// One at a time: each takes all processors for a while.
-static ONE: Mutex<()> = Mutex::new(());
+static ONE: Mutex<()> = Mutex::const_new(());
 
 const NAME: &str = "order-counter";
 
@@ -113,7 +114,7 @@ fn commands(project: &Path) -> Vec<String> {
 }
 
 async fn check(case: &Case) {
-    let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let one = ONE.lock().await;
     let dir = tempfile::tempdir().unwrap();
     assert!(!dir.path().starts_with(repository()));
     let bin = dir.path().join("bin");
