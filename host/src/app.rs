@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use futures_util::future::join_all;
+use futures_util::future::{FutureExt, join_all};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tripline_admin::{Admin, BoundAdmin, Component, Health, State, Taps, Telemetry, Token};
@@ -185,11 +185,7 @@ impl App {
             });
         }
         if let Some(engine) = self.warm {
-            let stop = stop.clone();
-            supervisor.spawn(Kind::Instances, async move {
-                engine.sweep_instances(stop).await;
-                Ok(())
-            });
+            supervisor.spawn(Kind::Instances, engine.sweep_instances(stop.clone()).map(Ok));
         }
         let stopped = stop.clone();
         supervisor.spawn(Kind::Mail, async move {
