@@ -1,9 +1,9 @@
 //! `tripline dev` as a child process, and what it says, on stdout and stderr, line by line.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -20,16 +20,6 @@ pub(crate) struct Author {
     seen: Vec<String>,
 }
 
-fn read(from: impl Read + Send + 'static, lines: SyncSender<String>) {
-    std::thread::spawn(move || {
-        for line in BufReader::new(from).lines().map_while(Result::ok) {
-            if lines.send(line).is_err() {
-                return;
-            }
-        }
-    });
-}
-
 /// The command, in a project's folder.
 pub(crate) fn dev(dir: &Path) -> Command {
     let mut command = tripline();
@@ -39,10 +29,19 @@ pub(crate) fn dev(dir: &Path) -> Command {
 
 impl Author {
     pub(crate) fn start(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // One pipe, so that what is said on either comes in the order in which it was said.
+        let (reader, writer) = std::io::pipe().unwrap();
+        let child = command.stdout(writer.try_clone().unwrap()).stderr(writer).spawn().unwrap();
+        // The command holds this process's ends of the pipe.
+        drop(command);
         let (sender, lines) = sync_channel(10_000);
-        read(child.stdout.take().unwrap(), sender.clone());
-        read(child.stderr.take().unwrap(), sender);
+        std::thread::spawn(move || {
+            for line in BufReader::new(reader).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
         Self { child, lines, seen: Vec::new() }
     }
 

@@ -27,6 +27,28 @@ watch = ["source.wasm"]
 events = "events.jsonl"
 "#;
 
+/// A mail server that is nowhere, and a password that nobody has set.
+const MAILER: &str = r#"
+[streams.users]
+table = "users"
+
+[mailers.office]
+url = "smtp://mail.example.invalid:587"
+username = "shop"
+password = { env = "TRIPLINE_TEST_NOT_SET" }
+from = "Shop <shop@example.com>"
+
+[triggers.welcome]
+stream = "users"
+plugin = "bundled:notification-mailer"
+view = "new-image"
+grants = { mailers = ["office"] }
+settings = { to = "email", subject = "Welcome", text = "Hello" }
+
+[dev]
+events = "events.jsonl"
+"#;
+
 const EVENTS: &str = r#"{"eventName":"MODIFY","dynamodb":{"Keys":{"id":{"S":"o-1"}},"OldImage":{"id":{"S":"o-1"},"status":{"S":"new"}},"NewImage":{"id":{"S":"o-1"},"status":{"S":"paid"}}}}
 "#;
 
@@ -78,12 +100,11 @@ fn check_once_fails(config: &str, events: &str, expected: &[&str]) {
 
 #[test]
 fn once_fails_where_something_does() {
-    let nested =
-        EVENTS.replace(r#""NewImage":{"id":{"S":"o-1"},"status":{"S":"paid"}}"#, r#""NewImage":{"id":{"S":"o-1"},"status":{"L":[]}}"#);
+    let nobody = r#"{"eventName":"INSERT","dynamodb":{"Keys":{"id":{"S":"u-1"}},"NewImage":{"id":{"S":"u-1"}}}}"#;
     check_once_fails(
-        CONFIG,
-        &nested,
-        &["2 MODIFY", "rejected (attempt 1)", "dead letter after 1 attempt", "-- 2 changes handled; 1 given up"],
+        MAILER,
+        nobody,
+        &["1 INSERT", "rejected (attempt 1)", "dead letter after 1 attempt", "-- 1 change handled; 1 given up"],
     );
     check_once_fails(&CONFIG.replace("cp source.wasm", "exit 3; cp"), EVENTS, &["the build failed (exit status: 3)"]);
     check_once_fails(&CONFIG.replace("\"status\"]", "7]"), EVENTS, &["its probe failed"]);
@@ -152,18 +173,18 @@ async fn what_is_wrong_at_the_start_waits_for_a_save_and_a_saved_config_is_taken
 #[tokio::test(flavor = "multi_thread")]
 async fn a_build_under_way_is_given_up_for_the_next_save_and_at_the_end() {
     // A source that bids it: the build waits for ever.
-    let build = r#"build = "if grep -q hang source.wasm; then echo hangs; sleep 1000; fi; cp source.wasm plugin.wasm""#;
+    let build = r#"build = 'if grep -q NEVER source.wasm; then printf "it %s\\n" hangs; sleep 1000; fi; cp source.wasm plugin.wasm'"#;
     let dir = project(&CONFIG.replace(r#"build = "cp source.wasm plugin.wasm""#, build));
     let at = dir.path();
     let mut author = Author::start(dev(at));
     author.until("2 MODIFY");
-    save(at, "source.wasm", "hang");
-    author.until("hangs");
+    save(at, "source.wasm", "NEVER");
+    author.until("it hangs");
     save(at, "source.wasm", version(counter(), "fourth"));
     author.until("-- saved again: this build is given up");
     author.until("after the save: built in");
-    save(at, "source.wasm", "hang again");
-    author.until("hangs");
+    save(at, "source.wasm", "NEVER, again");
+    author.until("it hangs");
     // Its output is held by the build as well: it ends only with all that was started.
     let (status, said) = author.interrupt();
     assert!(status.success(), "{status}: {said}");

@@ -62,8 +62,20 @@ def _app(target: Path, handler: str | None, scratch: Path) -> tuple[Path, str]:
         raise SystemExit(f"error: there is no file {target}")
     if handler is not None:
         (scratch / f"{APP}.py").write_text(f"from tripline_sdk import aws\n\nHandler = aws.plugin({f'{target.stem}.{handler}'!r})\n")
-        return target.parent.resolve(), APP
-    return target.parent.resolve(), target.stem
+        return _sources(target.parent.resolve(), scratch), APP
+    return _sources(target.parent.resolve(), scratch), target.stem
+
+
+def _sources(folder: Path, scratch: Path) -> Path:
+    """The plugin's folder without what is none of it: componentize-py looks through all of it for SDKs, those of environments and of projects too."""
+    sources = scratch / "sources"
+    sources.mkdir()
+    for path in folder.iterdir():
+        if path.is_file() and path.suffix != ".wasm" and not path.name.startswith("."):
+            shutil.copy2(path, sources)
+        elif path.is_dir() and path.name.isidentifier() and not (path / "pyvenv.cfg").exists():
+            shutil.copytree(path, sources / path.name, ignore=shutil.ignore_patterns("__pycache__"))
+    return sources
 
 
 def _sdk(scratch: Path) -> Path:
