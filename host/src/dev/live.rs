@@ -88,7 +88,7 @@ impl Desk<'_> {
             let now = done.borrow_and_update().clone();
             let behind: Vec<&str> = followers
                 .iter()
-                .filter(|trigger| now.acknowledged.get(*trigger).copied().unwrap_or_default() < expected)
+                .filter(|trigger| now.settled.get(*trigger).copied().unwrap_or_default() < expected)
                 .map(|trigger| trigger.as_str())
                 .collect();
             if behind.is_empty() {

@@ -32,7 +32,7 @@ pub(super) enum Reload {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Done {
     pub(super) read: BTreeMap<StreamName, u64>,
-    pub(super) acknowledged: BTreeMap<TriggerName, u64>,
+    pub(super) settled: BTreeMap<TriggerName, u64>,
     /// Dead letters and changes that were skipped.
     pub(super) given_up: u64,
 }
@@ -81,7 +81,11 @@ impl Onlooker {
     }
 
     fn given_up(&self, trigger: &TriggerName, how: &str, (event_id, attempts, reason): (&str, u32, &str)) {
-        self.done.send_modify(|done| done.given_up += 1);
+        // Those that are given up are not among those that are acknowledged.
+        self.done.send_modify(|done| {
+            done.given_up += 1;
+            *done.settled.entry(trigger.clone()).or_default() += 1;
+        });
         let attempts = if attempts == 1 { "1 attempt".to_owned() } else { format!("{attempts} attempts") };
         self.tell(trigger, &format!("event {}: {how} after {attempts}: {}", tame(event_id), tame(reason)));
     }
@@ -120,8 +124,7 @@ impl Signals for Onlooker {
                 self.done.send_modify(|done| *done.read.entry(stream.clone()).or_default() += changes as u64);
             }
             Signal::Acknowledged { trigger, changes, .. } => {
-                self.done
-                    .send_modify(|done| *done.acknowledged.entry(trigger.clone()).or_default() += changes as u64);
+                self.done.send_modify(|done| *done.settled.entry(trigger.clone()).or_default() += changes as u64);
             }
             Signal::Filtered { trigger, changes, .. } => {
                 let changes = if changes == 1 { "1 change".to_owned() } else { format!("{changes} changes") };

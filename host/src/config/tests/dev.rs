@@ -22,7 +22,9 @@ fn it_is_read_with_paths_of_the_file() {
 
 #[test]
 fn its_faults_are_said() {
-    check(&in_trigger("[dev]\nbuild = 'make'\nkeys = { a = [], b = ['x:Q'], c = 'id' }"), expect![[r#"
+    check(
+        &in_trigger("[dev]\nbuild = 'make'\nkeys = { a = [], b = ['x:Q'], c = 'id' }"),
+        expect![[r#"
         tripline.toml:6:2: dev.watch: is missing
           remedy: write the files and folders whose changes are to be built, as watch = ["src"]
         tripline.toml:8:10: dev.keys.a: a table has one or two key attributes
@@ -31,7 +33,8 @@ fn its_faults_are_said() {
           remedy: write "name:S", "name:N" or "name:B"
         tripline.toml:8:31: dev.keys.c: a list is needed, this is a string
           remedy: write a list, as ["one", "two"]
-        4 faults in tripline.toml"#]]);
+        4 faults in tripline.toml"#]],
+    );
 }
 
 #[test]
@@ -56,5 +59,6 @@ fn it_can_be_read_where_the_rest_is_not_sound() {
         1 fault in FILE
         FILE:1:5: not TOML: unclosed table, expected `]`
           remedy: correct the line; other faults may show when the file is TOML again
-        1 fault in FILE"#]].assert_eq(&said.join("\n"));
+        1 fault in FILE"#]]
+    .assert_eq(&said.join("\n"));
 }
