@@ -150,7 +150,7 @@ async fn author(case: &Case, project: &Path, bin: &Path) {
     let endpoint = author.endpoint();
     let began = author.until("-- serves");
     author.until(r#"5 REMOVE {"id":{"S":"o-1"}}: ok"#);
-    assert!(author.said().contains("  info: order o-1 is new\n  counter orders{status=\"new\"} +1"), "{}", author.said());
+    assert!(author.said().contains("order o-1 is new\n  counter orders{status=\"new\"} +1"), "{}", author.said());
 
     let source = project.join(case.source);
     let good = fs::read_to_string(&source).unwrap();
@@ -158,12 +158,12 @@ async fn author(case: &Case, project: &Path, bin: &Path) {
     author.until("the version before goes on serving");
     put_order(&endpoint, "o-9", "paid").await;
     author.until(r#"6 INSERT {"id":{"S":"o-9"}}: ok"#);
-    author.until("info: order o-9 is paid");
+    author.until("order o-9 is paid");
 
     assert!(good.contains(case.edit.0), "{good}");
     fs::write(&source, good.replace(case.edit.0, case.edit.1)).unwrap();
     let serves = author.until("after the save: built in");
-    author.until("info: ORDER o-1 is new");
+    author.until("ORDER o-1 is new");
     let (status, said) = author.interrupt();
     assert!(status.success(), "{status}: {said}");
     println!("{}: {began}; {serves}", case.language);
