@@ -209,6 +209,40 @@ mod tests {
         assert!(bytes < 1_100_000, "{bytes} bytes");
     }
 
+    /// A project builds with the very tools that this repository is tested with.
+    #[test]
+    fn what_a_project_pins_is_what_is_tested() {
+        let template = |language: &str, path: &str| file(&format!("{TEMPLATES}/{language}/{path}"));
+        let npm = include_str!("../../xtask/npm/package.json");
+        let pinned = template("typescript", "package.json").split_once("devDependencies").unwrap().1;
+        let tools: Vec<&str> = pinned
+            .lines()
+            .map(str::trim)
+            .filter(|line| line.starts_with('"') && !line.contains("file:"))
+            .collect();
+        assert!(tools.len() >= 3, "{tools:?}");
+        for tool in tools {
+            assert!(npm.contains(tool.trim_end_matches(',')), "{tool} is not what host/xtask/npm/package.json has");
+        }
+
+        let builds = file("sdk/python/pyproject.toml")
+            .lines()
+            .find_map(|line| line.strip_prefix("build = [\"")?.strip_suffix("\"]"));
+        let python = include_str!("../../xtask/requirements.txt");
+        assert!(builds.is_some_and(|builds| python.lines().any(|line| line == builds)), "{builds:?}");
+
+        let tested = include_str!("../../../Cargo.lock");
+        let crates: Vec<&str> = template("rust", "Cargo.lock")
+            .split("[[package]]\n")
+            .filter(|entry| entry.contains("checksum = "))
+            .collect();
+        assert!(crates.len() >= 10, "{crates:?}");
+        for entry in crates {
+            let (pin, _) = entry.split_once("source = ").unwrap();
+            assert!(tested.contains(pin), "not what Cargo.lock has:\n{pin}");
+        }
+    }
+
     #[track_caller]
     fn check_name_is(name: &str, legal: bool) {
         assert_eq!(check_name(name).is_ok(), legal, "{name}");

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -115,6 +116,34 @@ fn once_fails_where_something_does() {
         &["dev.wach: unknown key", "did you mean `watch`?", "dev.watch: is missing"],
     );
     check_once_fails(CONFIG, "{", &["events.jsonl:1: the JSON that begins here has no end"]);
+}
+
+/// Whatever the mailer's server is; and a password that nobody has set is no fault here.
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_goes_into_files() {
+    let dir = project(MAILER);
+    save(
+        dir.path(),
+        "events.jsonl",
+        r#"{"eventName":"INSERT","dynamodb":{"Keys":{"id":{"S":"u-1"}},"NewImage":{"id":{"S":"u-1"},"email":{"S":"ann@example.com"}}}}"#,
+    );
+    let mut author = Author::start(dev(dir.path()));
+    author.until("TRIPLINE_TEST_NOT_SET");
+    author.until("1 INSERT");
+    let mails = dir.path().join("tripline-data/dev/mail");
+    let sent = async {
+        loop {
+            let mut files = fs::read_dir(&mails).into_iter().flatten().map(|file| file.unwrap().path());
+            if let Some(mail) = files.find(|path| path.extension().is_some_and(|extension| extension == "eml")) {
+                return fs::read_to_string(mail).unwrap();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let mail = tokio::time::timeout(Duration::from_secs(60), sent).await.unwrap();
+    assert!(mail.contains("To: ann@example.com") && mail.contains("Subject: Welcome") && mail.contains("Hello"), "{mail}");
+    let (status, said) = author.interrupt();
+    assert!(status.success(), "{status}: {said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
