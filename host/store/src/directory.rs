@@ -11,7 +11,15 @@ use crate::error::OpenError;
 
 #[derive(Debug)]
 pub(crate) struct DirectoryLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for DirectoryLock {
+    /// Closing the file is not enough: a program that another thread is just starting has a copy of it until it runs, and would hold the lock.
+    fn drop(&mut self) {
+        // Closed all the same.
+        let _ = self.file.unlock();
+    }
 }
 
 pub(crate) fn database_file(dir: &Path) -> PathBuf {
@@ -36,7 +44,7 @@ pub(crate) fn acquire(dir: &Path) -> Result<DirectoryLock, OpenError> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(OpenError::from_io(&database, &error)),
     }
-    Ok(DirectoryLock { _file: file })
+    Ok(DirectoryLock { file })
 }
 
 fn create_dir(dir: &Path) -> io::Result<()> {
@@ -65,4 +73,20 @@ fn read_pid(file: &mut File) -> Option<u32> {
     let mut text = String::new();
     file.take(32).read_to_string(&mut text).ok()?;
     text.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_that_a_child_has_holds_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = acquire(dir.path()).unwrap();
+        let copy = lock.file.try_clone().unwrap();
+        assert!(matches!(acquire(dir.path()), Err(OpenError::InUse { .. })));
+        drop(lock);
+        drop(acquire(dir.path()).unwrap());
+        drop(copy);
+    }
 }
