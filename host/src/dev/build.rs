@@ -59,7 +59,7 @@ mod tests {
     async fn who_stops_waiting_ends_all_of_it() {
         let dir = tempfile::tempdir().unwrap();
         let grandchild = dir.path().join("grandchild");
-        // Both ends of the pipe are held by grandchildren alone: it is closed once they are gone.
+        // Renamed when it is written: whoever sees the file sees the whole number.
         let script = format!("sleep 1000 & echo $! > {0}.new && mv {0}.new {0}; wait", grandchild.display());
         {
             let building = build(&script, dir.path());

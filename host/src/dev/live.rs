@@ -24,18 +24,16 @@ impl Desk<'_> {
     /// Runs the host until it is to begin anew, or to end.
     pub(super) async fn serve(&mut self, mut ready: Ready, (print, built): (Print, Option<Duration>)) -> Result<Next> {
         let halt = self.stop.child_token();
-        let made = ready.plugins.values().chain([&ready.data_dir]);
-        let made = made.map(|path| path.strip_prefix(".").unwrap_or(path).to_owned()).collect();
-        let sources = self.sources(&ready.config.dev, made);
+        let sources = self.sources(&ready.config.dev, Some(&ready.data_dir));
         self.greet(&ready, built)?;
         let app = ready.app;
         let service = app.run(halt.clone());
         tokio::pin!(service);
         let mut live = Live {
             desk: self,
-            sources,
             // A save during the build is one to be built.
-            print,
+            print: sources.but_the_hosts(print),
+            sources,
             command: ready.config.dev.build.as_deref(),
             plugins: &ready.plugins,
             serving: held(&ready.plugins),

@@ -134,12 +134,12 @@ impl Desk<'_> {
         let dev = match Config::load_dev(self.config_file()) {
             Ok(dev) => dev,
             Err(faults) => {
-                let sources = Sources::new(vec![self.config_file().to_owned()], BTreeSet::new());
+                let sources = Sources::new(vec![self.config_file().to_owned()], None);
                 let print = sources.print();
                 return self.until_saved(&faults.into(), &sources, &print).await;
             }
         };
-        let sources = self.sources(&dev, BTreeSet::new());
+        let sources = self.sources(&dev, None);
         let print = sources.print();
         let mut took = None;
         let is_built = *self.built.borrow() == dev.build;
@@ -162,9 +162,9 @@ impl Desk<'_> {
         }
     }
 
-    fn sources(&self, dev: &DevConfig, made: BTreeSet<PathBuf>) -> Sources {
+    fn sources(&self, dev: &DevConfig, data_dir: Option<&Path>) -> Sources {
         let paths = dev.watch.iter().cloned().chain([self.config_file().to_owned()]).chain(self.events(dev));
-        Sources::new(paths.collect(), made)
+        Sources::new(paths.collect(), data_dir)
     }
 
     fn events(&self, dev: &DevConfig) -> Option<PathBuf> {
@@ -247,12 +247,16 @@ impl Desk<'_> {
         if let Some(place) = &mut self.place {
             place.embed(&mut config, keys.as_ref().map(|(table, keys)| (table.as_str(), keys.clone()))).await?;
         }
+        let played = followed.as_ref().map(|stream| stream.name.clone());
         let player = match (events, followed) {
             (Some(events), Some(stream)) => player(&config, &stream.name, events).await?,
             _ => None,
         };
-        let follows = |name: &StreamName| player.is_some() && followed_name(&config, recorded.as_ref()).as_ref() == Some(name);
-        let followers = config.triggers.values().filter(|trigger| !trigger.paused && follows(&trigger.stream));
+        let played = played.filter(|_| player.is_some());
+        let followers = config
+            .triggers
+            .values()
+            .filter(|trigger| !trigger.paused && played.as_ref() == Some(&trigger.stream));
         let followers = followers.map(|trigger| trigger.name.clone()).collect();
         let plugins = config.triggers.values().filter(|trigger| trigger.sha256.is_none());
         let plugins = plugins.filter_map(|trigger| match &trigger.plugin {
@@ -279,10 +283,6 @@ fn followed(config: &Config, events: &Events) -> Result<StreamConfig> {
         format!("the recorded changes do not say of which table they are: write its ARN into their eventSourceARN (there are {})", tables())
     };
     found.cloned().with_context(remedy)
-}
-
-fn followed_name(config: &Config, events: Option<&Events>) -> Option<StreamName> {
-    followed(config, events?).ok().map(|stream| stream.name)
 }
 
 /// Names and types, in the order in which the first change has them.

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, watch};
+use tripline_core::change::Change;
 use tripline_core::delivery::{Batch, Failure, FailureKind, Outcome, Report};
 use tripline_core::limits::cut;
-use tripline_core::name::{PluginVersion, StreamName, TriggerName};
+use tripline_core::name::{PluginVersion, TriggerName};
 use tripline_core::signal::{Signal, Signals};
 
 use crate::cli::output::{line, tame};
@@ -19,7 +20,7 @@ const KEYS_BYTES_MAX: usize = 100;
 /// Lines of calls that have not reported yet; more are dropped.
 const SAID_MAX: usize = 1000;
 /// Reloads that nobody has heard of yet.
-pub(super) const RELOADS_MAX: usize = 64;
+const RELOADS_MAX: usize = 64;
 
 /// What became of a plugin's new file.
 #[derive(Debug)]
@@ -31,7 +32,6 @@ pub(super) enum Reload {
 /// What is done so far, in changes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Done {
-    pub(super) read: BTreeMap<StreamName, u64>,
     pub(super) settled: BTreeMap<TriggerName, u64>,
     /// Dead letters and changes that were skipped.
     pub(super) given_up: u64,
@@ -40,7 +40,7 @@ pub(super) struct Done {
 #[derive(Debug)]
 pub(super) struct Onlooker {
     /// The triggers' names are shown.
-    pub(super) several: bool,
+    several: bool,
     reloads: mpsc::Sender<Reload>,
     done: watch::Sender<Done>,
     shown: Mutex<Shown>,
@@ -120,9 +120,6 @@ impl Signals for Onlooker {
             Signal::PluginRefused { plugin, reason } => {
                 self.reload(Reload::Refused { plugin: plugin.to_owned(), reason: reason.to_owned() });
             }
-            Signal::Polled { stream, changes, .. } if changes > 0 => {
-                self.done.send_modify(|done| *done.read.entry(stream.clone()).or_default() += changes as u64);
-            }
             Signal::Acknowledged { trigger, changes, .. } => {
                 self.done.send_modify(|done| *done.settled.entry(trigger.clone()).or_default() += changes as u64);
             }
@@ -143,36 +140,45 @@ impl Signals for Onlooker {
     }
 
     fn reported(&self, batch: &Batch, report: &Report) {
-        let trigger = &batch.origin.trigger;
         let mut shown = self.shown();
+        // At once: nobody else's line comes between a call and what it says. And with the lock, so that calls stand in the order of their numbers.
+        print(self.call(&mut shown, batch, report).trim_end());
+    }
+}
+
+impl Onlooker {
+    /// A call's lines: each change and its end, what was said meanwhile, what it leaves behind.
+    fn call(&self, shown: &mut Shown, batch: &Batch, report: &Report) -> String {
+        let trigger = &batch.origin.trigger;
         let said = std::mem::take(&mut shown.said);
         let (mine, others) = said.into_iter().partition::<Vec<_>, _>(|(of, _)| of.as_ref().is_none_or(|of| of == trigger));
         shown.said = others;
-        let mut mine = mine.into_iter().map(|(_, text)| text);
+        // Nobody says of which change of the call it was.
+        let mut mine: String = mine.into_iter().map(|(_, text)| text + "\n").collect();
+        let mut text = String::new();
         for (index, change) in batch.changes.iter().enumerate() {
             shown.changes += 1;
-            let keys = change.keys_json();
-            let short = cut(keys, KEYS_BYTES_MAX);
-            let mark = if short.len() < keys.len() { "…" } else { "" };
-            let of = if self.several { format!("{trigger} ") } else { String::new() };
-            let by = change
-                .user_identity
-                .as_ref()
-                .map(|by| format!(" by {}", tame(&by.principal_id)))
-                .unwrap_or_default();
             let end = end(&report.outcome, index, batch.attempt);
-            print(&format!("{} {of}{} {}{mark}{by}: {end}", shown.changes, change.event_name.as_str(), tame(short)));
-            // Nobody says of which change of the call it was.
-            mine.by_ref().for_each(|text| print(&text));
+            text += &format!("{} {}: {end}\n", shown.changes, self.subject(trigger, change));
+            text += &std::mem::take(&mut mine);
             if end == OK {
                 let effects = report.effects.iter().filter(|effect| effect.change as usize == index);
-                effects.for_each(|effect| print(rehearsal::shown(effect.mutation.clone()).trim_end()));
+                text.extend(effects.map(|effect| rehearsal::shown(effect.mutation.clone())));
             }
         }
-        drop(shown);
-        if let Some(backtrace) = backtrace(&report.outcome) {
-            backtrace.lines().for_each(|text| print(&format!("    {}", tame(text))));
-        }
+        let backtrace = backtrace(&report.outcome).into_iter().flat_map(str::lines);
+        text.extend(backtrace.map(|line| format!("    {}\n", tame(line))));
+        text
+    }
+
+    fn subject(&self, trigger: &TriggerName, change: &Change) -> String {
+        let keys = change.keys_json();
+        let short = cut(keys, KEYS_BYTES_MAX);
+        let mark = if short.len() < keys.len() { "…" } else { "" };
+        let of = if self.several { format!("{trigger} ") } else { String::new() };
+        let by = change.user_identity.as_ref();
+        let by = by.map(|by| format!(" by {}", tame(&by.principal_id))).unwrap_or_default();
+        format!("{of}{} {}{mark}{by}", change.event_name.as_str(), tame(short))
     }
 }
 
@@ -202,5 +208,59 @@ fn backtrace(outcome: &Outcome) -> Option<&str> {
         Outcome::Failed(failure) => failure.backtrace.as_deref(),
         Outcome::Handled(failures) => failures.iter().find_map(|failed| failed.failure.backtrace.as_deref()),
         Outcome::NotRun(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tripline_core::delivery::{FailedChange, Origin};
+    use tripline_core::effect::{Effect, Mutation};
+    use tripline_core::signal::LogLevel;
+    use tripline_core::view::{View, ViewType};
+
+    use super::*;
+    use crate::rehearsal::Events;
+
+    const EVENTS: &str = r#"
+{"eventName":"INSERT","dynamodb":{"Keys":{"id":{"S":"o-1"}}}}
+{"eventName":"REMOVE","dynamodb":{"Keys":{"id":{"S":"o-2"}}}}"#;
+
+    fn batch(trigger: &TriggerName) -> Batch {
+        let events = Events::read(EVENTS, "events.jsonl").unwrap();
+        let origin = Origin {
+            trigger: trigger.clone(),
+            table: "orders".into(),
+            region: "eu-west-1".into(),
+            stream: events.stream().clone(),
+            view: View::of(ViewType::KeysOnly),
+        };
+        Batch { origin: origin.into(), shard: "shard-1".into(), attempt: 2, changes: events.changes().to_vec() }
+    }
+
+    /// Its lines, of which another thread's were once found in the midst.
+    #[test]
+    fn a_call_is_told_in_one_piece() {
+        let trigger = TriggerName::from("stats");
+        let (onlooker, _reloads, _done) = Onlooker::new(true);
+        for (of, message) in [(&trigger, "mine\n"), (&"other".into(), "not mine")] {
+            let version = PluginVersion::from("1");
+            onlooker.emit(Signal::GuestLog { trigger: of, version: &version, level: LogLevel::Info, context: "", message });
+        }
+        let failure = Failure { kind: FailureKind::Retry, reason: "a trap".into(), backtrace: Some("0: one\n1: two".into()) };
+        let mutation = || Mutation::SetState { key: "k".into(), value: b"v".to_vec(), expires_ms: None };
+        let report = Report {
+            effects: [0, 1].map(|change| Effect { change, mutation: mutation() }).into(),
+            ..Report::of(Outcome::Handled(vec![FailedChange { index: 1, failure }]))
+        };
+        let text = onlooker.call(&mut onlooker.shown(), &batch(&trigger), &report);
+        let expected = r#"1 stats INSERT {"id":{"S":"o-1"}}: ok
+  info: mine\n
+  state k = "v"
+2 stats REMOVE {"id":{"S":"o-2"}}: failed (attempt 2): a trap
+    0: one
+    1: two
+"#;
+        assert_eq!(text, expected);
+        assert_eq!(onlooker.shown().said.len(), 1, "the other trigger's waits for its own call");
     }
 }

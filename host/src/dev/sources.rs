@@ -1,6 +1,7 @@
 //! What an author edits: files and folders, watched, and what they hold.
 //!
-//! Invariant: a save is told once, by contents: a file that is written as it was, or that a build makes, is none. Watches are a help and no truth: what
+//! Invariant: a save is told once, by contents: a file that is written as it was is none, nor is a component in a watched folder, which a build makes,
+//! nor what the host writes. Watches are a help and no truth: what
 //! is there is looked at every two seconds too.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,8 +42,8 @@ pub(super) struct Saved {
 #[derive(Debug)]
 pub(super) struct Sources {
     paths: Vec<PathBuf>,
-    /// What plugins are built into.
-    made: BTreeSet<PathBuf>,
+    /// The host's, once that is known: it writes there all the time.
+    data_dir: Option<PathBuf>,
     bell: Arc<Bell>,
     /// None where the system gives no watch: then the looks alone must do.
     _watcher: Option<RecommendedWatcher>,
@@ -69,7 +70,7 @@ impl Bell {
 }
 
 impl Sources {
-    pub(super) fn new(paths: Vec<PathBuf>, made: BTreeSet<PathBuf>) -> Self {
+    pub(super) fn new(paths: Vec<PathBuf>, data_dir: Option<&Path>) -> Self {
         let bell = Arc::new(Bell::default());
         let ringer = bell.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| ringer.hear(&event));
@@ -86,7 +87,7 @@ impl Sources {
         let watcher = watcher
             .map_err(|error| tracing::warn!(%error, "sources cannot be watched: they are looked at every two seconds instead"))
             .ok();
-        Self { paths, made, bell, _watcher: watcher }
+        Self { paths, data_dir: data_dir.map(|dir| plain(dir).to_owned()), bell, _watcher: watcher }
     }
 
     /// What is there now.
@@ -94,6 +95,16 @@ impl Sources {
         let mut print = Print::default();
         self.paths.iter().for_each(|path| self.collect(path, &mut print));
         print
+    }
+
+    /// A print that was taken before it was known what the host writes.
+    pub(super) fn but_the_hosts(&self, mut print: Print) -> Print {
+        print.0.retain(|path, _| !self.is_the_hosts(path));
+        print
+    }
+
+    fn is_the_hosts(&self, path: &Path) -> bool {
+        self.data_dir.as_ref().is_some_and(|dir| plain(path).starts_with(dir))
     }
 
     /// Resolves once something else than `print` is there, and all is quiet.
@@ -113,14 +124,14 @@ impl Sources {
     }
 
     fn collect(&self, path: &Path, print: &mut Print) {
-        if print.0.len() >= FILES_MAX || self.made.contains(path.strip_prefix(".").unwrap_or(path)) {
+        if print.0.len() >= FILES_MAX || self.is_the_hosts(path) {
             return;
         }
         if path.is_dir() {
             let entries = fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
             let is_source = |path: &PathBuf| {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
-                !name.starts_with('.') && !name.ends_with('~') && !MADE.contains(&&*name)
+                !name.starts_with('.') && !name.ends_with('~') && !name.ends_with(".wasm") && !MADE.contains(&&*name)
             };
             // A link to a folder may lead back here.
             entries
@@ -130,6 +141,11 @@ impl Sources {
             print.0.insert(path.to_owned(), hash);
         }
     }
+}
+
+/// One name for one place, whether or not it begins in `.`.
+fn plain(path: &Path) -> &Path {
+    path.strip_prefix(".").unwrap_or(path)
 }
 
 impl Print {
@@ -164,16 +180,20 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
         fs::create_dir_all(at("src/target")).unwrap();
-        for name in ["src/a.rs", "src/.hidden", "src/a.rs~", "src/target/b.rs", "src/plugin.wasm", "Cargo.toml"] {
+        fs::create_dir_all(at("src/data")).unwrap();
+        for name in ["src/a.rs", "src/.hidden", "src/a.rs~", "src/target/b.rs", "src/plugin.wasm", "src/data/db", "Cargo.toml"] {
             fs::write(at(name), "1").unwrap();
         }
-        let sources = Sources::new(vec![at("src"), at("Cargo.toml")], BTreeSet::from([at("src/plugin.wasm")]));
+        let sources = Sources::new(vec![at("src"), at("Cargo.toml")], Some(&at("src/data")));
         let print = sources.print();
         assert_eq!(print.0.len(), 2, "{print:?}");
+        let before = Sources::new(vec![at("src"), at("Cargo.toml")], None).print();
+        assert_eq!(sources.but_the_hosts(before), print);
         for name in ["src/a.rs", "src/.hidden", "src/a.rs~", "src/target/b.rs"] {
             fs::write(at(name), "1").unwrap();
         }
         fs::write(at("src/plugin.wasm"), "2").unwrap();
+        fs::write(at("src/data/db"), "2").unwrap();
         assert_eq!(print.differs(&sources.print()), BTreeSet::new());
         fs::write(at("src/a.rs"), "2").unwrap();
         fs::write(at("src/new.rs"), "1").unwrap();
@@ -186,7 +206,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("plugin.py");
         fs::write(&file, "1").unwrap();
-        let sources = Sources::new(vec![file.clone()], BTreeSet::new());
+        let sources = Sources::new(vec![file.clone()], None);
         for (count, replaced) in [false, true, true, false].into_iter().enumerate() {
             let print = sources.print();
             let text = format!("version {count}");
