@@ -14,8 +14,6 @@ use super::key::{ItemKey, item_key, object};
 
 /// DynamoDB takes no larger request.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Of all items of a transaction together.
-const TRANSACTION_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
@@ -67,11 +65,16 @@ struct TransactRequest<'a> {
 /// `Err` says what is wrong with the guest's write.
 pub(super) fn prepare(spot: &TableSpot, write: &TableWrite) -> Result<(ItemKey, Prepared), String> {
     let (action, key, request) = request(spot, write)?;
-    let body = serde_json::to_vec(&request).map_err(|error| error.to_string())?;
+    Ok((key, Prepared { action, body: bounded(&request, "items up to 400 KB")? }))
+}
+
+/// What is in it DynamoDB counts by itself, and by less: a short attribute's JSON has several times its bytes.
+fn bounded(request: &impl Serialize, takes: &str) -> Result<Bytes, String> {
+    let body = serde_json::to_vec(request).map_err(|error| error.to_string())?;
     if body.len() > BODY_BYTES_MAX {
-        return Err(format!("the request has {} bytes; DynamoDB takes {BODY_BYTES_MAX}, and items up to 400 KB", body.len()));
+        return Err(format!("the request has {} bytes; DynamoDB takes {BODY_BYTES_MAX}, and {takes}", body.len()));
     }
-    Ok((key, Prepared { action, body: body.into() }))
+    Ok(body.into())
 }
 
 /// `Err` says what is wrong with the guest's transaction, and with which of its writes.
@@ -79,12 +82,7 @@ pub(super) fn prepare_transaction(transaction: &Transaction) -> Result<Bytes, St
     let items = transaction.writes.iter().enumerate();
     let items = items.map(|(index, write)| transact_item(write).map_err(|reason| format!("write {index}: {reason}")));
     let request = TransactRequest { client_request_token: &transaction.token, transact_items: items.collect::<Result<_, _>>()? };
-    let body = serde_json::to_vec(&request).map_err(|error| error.to_string())?;
-    // Rightly counted, items are smaller than their JSON, but not by more than half.
-    if body.len() > 2 * TRANSACTION_BYTES_MAX {
-        return Err(format!("the transaction has {} bytes; DynamoDB takes {TRANSACTION_BYTES_MAX} in all its items", body.len()));
-    }
-    Ok(body.into())
+    bounded(&request, "4 MB in all items of a transaction")
 }
 
 /// What a write must be for any table, whatever its key: `Err` says what is wrong with it.
@@ -250,6 +248,20 @@ mod tests {
         let bad = vec![of(TransactAction::Write(put(r#"{"pk":{"S":"a"},"sk":{"N":"1"}}"#))), of(TransactAction::Write(put("[]")))];
         let reason = prepare_transaction(&Transaction { token: "t".to_owned(), writes: bad }).unwrap_err();
         assert!(reason.starts_with("write 1: the item is not a JSON object"), "{reason}");
+    }
+
+    /// DynamoDB counts an attribute's name and value, and no quotes, types and braces: 3 MB may be four times that in JSON.
+    #[test]
+    fn a_transaction_of_short_attributes_may_be_larger_than_dynamodb_counts() {
+        let attributes = |count: usize| (0..count).map(|n| format!(r#","{n:05}":{{"N":"1"}}"#)).collect::<String>();
+        let item = |count: usize| put(&format!(r#"{{"pk":{{"S":"a"}},"sk":{{"N":"1"}}{}}}"#, attributes(count)));
+        let of = |count: usize| {
+            let write = Transact { spot: Arc::new(spot()), action: TransactAction::Write(item(count)) };
+            prepare_transaction(&Transaction { token: "t".to_owned(), writes: vec![write; 10] })
+        };
+        assert!(of(50_000).unwrap().len() > 8 * 1024 * 1024);
+        let reason = of(100_000).unwrap_err();
+        assert!(reason.contains("DynamoDB takes 16777216, and 4 MB in all items"), "{reason}");
     }
 
     #[test]

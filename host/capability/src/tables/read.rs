@@ -103,11 +103,10 @@ impl Target {
         let wanted: HashMap<&ItemKey, &RawValue> = asked.iter().map(|(key, raw)| (key, *raw)).collect();
         let wanted: Vec<Wanted<'_>> = wanted.into_iter().collect();
         let mut found = Found::new();
-        let mut bytes = 0;
         if let [one] = wanted[..] {
             found = self.get_one(one, consistent).await?;
-            bytes = found.values().map(String::len).sum();
         } else {
+            let mut bytes = 0;
             let mut batches = Vec::with_capacity(wanted.len().div_ceil(BATCH_KEYS_MAX));
             for batch in wanted.chunks(BATCH_KEYS_MAX) {
                 batches.push(self.get_batch(batch, consistent));
@@ -120,10 +119,11 @@ impl Target {
             }
         }
         // Keys that stand twice make copies.
+        let mut bytes = 0;
         let answer = asked.iter().map(|(key, _)| {
             let item = found.get(key);
             bytes += item.map_or(0, String::len);
-            within(bytes / 2).map(|()| item.cloned())
+            within(bytes).map(|()| item.cloned())
         });
         answer.collect()
     }

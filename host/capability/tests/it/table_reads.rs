@@ -200,4 +200,11 @@ async fn items_beyond_the_hosts_bound_are_refused_and_not_gathered() {
     })
     .await;
     assert!(matches!(&found, Err(TableReadError::Invalid(reason)) if reason.contains("read fewer keys")), "{found:?}");
+    // The item of a key that stands many times is copied for each.
+    let item = format!(r#"{{"Item":{{"x":{{"S":"{}"}}}}}}"#, "x".repeat(400 * 1024));
+    for (times, refused) in [(160, false), (200, true)] {
+        let item = item.clone();
+        let (found, _) = read(vec![key(1); times], move |_| (200, item.clone())).await;
+        assert_eq!(matches!(&found, Err(TableReadError::Invalid(reason)) if reason.contains("read fewer keys")), refused, "{times}");
+    }
 }
