@@ -93,18 +93,20 @@ async fn a_second_start_compiles_nothing() {
     assert!(!compiled.exists());
 }
 
+/// Waits for a version that was put in place while the host runs.
+fn serves_the_next(host: &Host) {
+    let is_next = |event: &Value| event["message"] == SERVES && event["reload"] == true;
+    tokio::task::block_in_place(|| host.wait_for_event(SERVES, is_next));
+}
+
 /// `bytes` replace what serves and are refused for `reason`, within the bound; what served goes on under traffic.
 async fn check_refused(compile: &str, bytes: &[u8], reason: &str) {
     let place = watched("cache_max = \"64MiB\"").await;
     let (file, next) = (place.dir.path().join("counter.wasm"), version(counter(), "next"));
-    let serves = |host: &Host| {
-        let is_next = |event: &Value| event["message"] == SERVES && event["reload"] == true;
-        tokio::task::block_in_place(|| host.wait_for_event(SERVES, is_next))
-    };
     // All that is good is compiled while there is time for it.
     let host = place.start();
     rename_over(&file, &next);
-    serves(&host);
+    serves_the_next(&host);
     assert!(host.stop());
     rename_over(&file, counter());
     place.edit("cache_max = \"64MiB\"", compile);
@@ -119,7 +121,7 @@ async fn check_refused(compile: &str, bytes: &[u8], reason: &str) {
     assert!(said.contains(reason) && said.contains("[host.compile]") && said.contains("goes on"), "{said}");
     // And the next good version serves.
     rename_over(&file, &next);
-    serves(&host);
+    serves_the_next(&host);
     traffic.write(&place.tables, 200, |_| ()).await.unwrap();
     assert_clean(&place.verify().await);
     let left = std::fs::read_dir(place.data_dir().join("compiled")).unwrap();
@@ -208,9 +210,7 @@ async fn a_host_whose_program_was_replaced_compiles_on() {
     let host = Host::start_in(std::process::Command::new(&program), &place.config_file());
     rename_over(&program, b"#!/bin/sh\nexit 1\n");
     rename_over(&place.dir.path().join("counter.wasm"), &version(counter(), "after"));
-    let told: Value =
-        tokio::task::block_in_place(|| host.wait_for_event(SERVES, |event| event["message"] == SERVES && event["reload"] == true));
-    assert_eq!(told["reload"], true);
+    serves_the_next(&host);
     std::fs::remove_file(&program).unwrap();
     assert!(host.stop());
 }

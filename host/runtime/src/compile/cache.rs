@@ -126,7 +126,11 @@ impl Cache {
             if total <= self.bytes_max {
                 break;
             }
-            rustix::fs::unlinkat(&self.dir, &name, AtFlags::empty())?;
+            match rustix::fs::unlinkat(&self.dir, &name, AtFlags::empty()) {
+                // Another process was first.
+                Ok(()) | Err(rustix::io::Errno::NOENT) => {}
+                Err(error) => return Err(error.into()),
+            }
             total = total.saturating_sub(found.len());
         }
         Ok(())

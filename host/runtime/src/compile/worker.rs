@@ -48,13 +48,15 @@ pub fn compile_as_worker(config: &WorkerConfig) -> Result<(), String> {
 }
 
 fn bind(config: &WorkerConfig) -> io::Result<()> {
-    let at_most = |resource, most: u64| {
-        let now = rustix::process::getrlimit(resource);
-        let most = now.maximum.map_or(most, |maximum| maximum.min(most));
-        rustix::process::setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })
+    let bound = |resource, soft: u64, hard: u64| {
+        let now = rustix::process::getrlimit(resource).maximum;
+        let within = |most: u64| Some(now.map_or(most, |now| now.min(most)));
+        rustix::process::setrlimit(resource, Rlimit { current: within(soft), maximum: within(hard) })
     };
+    let at_most = |resource, most| bound(resource, most, most);
     at_most(Resource::As, config.bytes_max)?;
-    at_most(Resource::Cpu, config.seconds_max)?;
+    // At the hard limit Linux kills, which might have been for any reason; at the soft one, before it, the signal says why.
+    bound(Resource::Cpu, config.seconds_max, config.seconds_max.saturating_add(1))?;
     at_most(Resource::Fsize, OUTPUT_BYTES_MAX)?;
     // The component may hold secrets.
     at_most(Resource::Core, 0)?;
