@@ -38,7 +38,8 @@ struct Series {
 #[derive(Debug, Default)]
 struct Values {
     series: BTreeMap<CounterKey, Value>,
-    is_full: bool,
+    /// The first that found no room was told.
+    has_dropped: bool,
 }
 
 #[derive(Debug)]
@@ -96,15 +97,15 @@ struct Sink {
 
 impl MetricSink for Sink {
     fn record(&self, metric: CounterKey, sample: MetricSample) -> Result<(), String> {
-        let name = metric.name.clone();
-        match self.series.record(metric, sample) {
+        let name = &metric.name;
+        match self.series.record(&metric, sample) {
             Recorded::Done => Ok(()),
             Recorded::OtherKind(kind) => {
                 let wanted = sample.kind().as_str();
                 Err(format!("the metric `{name}` is a {} already, and no {wanted}: give one of them another name", kind.as_str()))
             }
             Recorded::Dropped { first } => {
-                let dropped = Signal::PluginMetricDropped { trigger: &self.trigger, metric: &name, series_max: METRIC_SERIES_MAX, first };
+                let dropped = Signal::PluginMetricDropped { trigger: &self.trigger, metric: name, series_max: METRIC_SERIES_MAX, first };
                 self.telemetry.emit(dropped);
                 Ok(())
             }
@@ -113,21 +114,21 @@ impl MetricSink for Sink {
 }
 
 impl Series {
-    fn record(&self, metric: CounterKey, sample: MetricSample) -> Recorded {
+    fn record(&self, metric: &CounterKey, sample: MetricSample) -> Recorded {
         let mut values = locked(&self.values);
-        if let Some(value) = values.series.get_mut(&metric) {
+        if let Some(value) = values.series.get_mut(metric) {
             return value.take(sample);
         }
         let is_full = values.series.len() >= METRIC_SERIES_MAX;
         let mut kinds = locked(&self.kinds);
         match kinds.get(&metric.name) {
             Some(kind) if *kind != sample.kind() => return Recorded::OtherKind(*kind),
-            _ if is_full => return Recorded::Dropped { first: !std::mem::replace(&mut values.is_full, true) },
+            _ if is_full => return Recorded::Dropped { first: !std::mem::replace(&mut values.has_dropped, true) },
             Some(_) => {}
             None => drop(kinds.insert(metric.name.clone(), sample.kind())),
         }
         drop(kinds);
-        values.series.entry(metric).or_insert_with(|| Value::new(sample.kind())).take(sample)
+        values.series.entry(metric.clone()).or_insert_with(|| Value::new(sample.kind())).take(sample)
     }
 }
 
@@ -315,10 +316,10 @@ mod tests {
         assert_eq!(shown.len(), METRIC_SERIES_MAX + 3, "{:#?}", shown.last());
         assert!(shown.contains(&r#"tripline_custom_x_total{trigger="a",n="0"} 2"#.to_owned()));
         let series = locked(&custom.triggers)[&TriggerName::from("a")].clone();
-        assert_eq!(series.record(key("z", &[]), MetricSample::Count(1)), Recorded::Dropped { first: false });
+        assert_eq!(series.record(&key("z", &[]), MetricSample::Count(1)), Recorded::Dropped { first: false });
         let fresh = Series { kinds: Arc::default(), values: Mutex::default() };
         let first = (0..=METRIC_SERIES_MAX)
-            .map(|n| fresh.record(key("x", &[("n", &n.to_string())]), MetricSample::Count(1)))
+            .map(|n| fresh.record(&key("x", &[("n", &n.to_string())]), MetricSample::Count(1)))
             .last();
         assert_eq!(first, Some(Recorded::Dropped { first: true }));
     }

@@ -5,10 +5,11 @@
 //! So a token is never given to two contents, which DynamoDB would refuse.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 use tripline_core::port::{Placeholders, Transact, TransactAction, WriteOperation};
+
+use crate::text;
 
 /// DynamoDB takes tokens of 36 characters: two for each byte.
 const TOKEN_BYTES: usize = 18;
@@ -35,7 +36,7 @@ pub(crate) struct Next {
 }
 
 impl Transactions {
-    pub(crate) fn token(&self, origin: &Origin<'_>, writes: &[Transact]) -> Next {
+    pub(crate) fn next(&self, origin: &Origin<'_>, writes: &[Transact]) -> Next {
         let mut content = Parts(Sha256::new());
         for part in [origin.trigger, origin.stream, origin.event_id] {
             content.text(part);
@@ -54,15 +55,8 @@ impl Transactions {
 
 impl Next {
     pub(crate) fn token(&self) -> String {
-        let mut hash = Sha256::new();
-        hash.update(self.content);
-        hash.update(self.nth.to_be_bytes());
-        let mut token = String::with_capacity(2 * TOKEN_BYTES);
-        for byte in &hash.finalize()[..TOKEN_BYTES] {
-            // Writing to a string cannot fail.
-            let _ = write!(token, "{byte:02x}");
-        }
-        token
+        let hash = Sha256::new().chain_update(self.content).chain_update(self.nth.to_be_bytes()).finalize();
+        text::hex(&hash[..TOKEN_BYTES])
     }
 }
 
@@ -158,7 +152,7 @@ mod tests {
         ];
         let transactions = Transactions::default();
         let token =
-            |(trigger, event_id, writes): &(&str, &str, Vec<Transact>)| transactions.token(&origin(trigger, event_id), writes).token();
+            |(trigger, event_id, writes): &(&str, &str, Vec<Transact>)| transactions.next(&origin(trigger, event_id), writes).token();
         let tokens: BTreeSet<String> = contents.iter().map(token).collect();
         assert_eq!(tokens.len(), contents.len());
         assert!(tokens.iter().all(|token| token.len() == 36));
@@ -167,7 +161,7 @@ mod tests {
     #[test]
     fn a_token_is_the_same_until_its_transaction_is_made() {
         let mut transactions = Transactions::default();
-        let next = |transactions: &Transactions| transactions.token(&origin("t", "e"), &[put("a")]);
+        let next = |transactions: &Transactions| transactions.next(&origin("t", "e"), &[put("a")]);
         let first = next(&transactions);
         assert_eq!(first.token(), next(&transactions).token());
         let token = first.token();

@@ -69,21 +69,13 @@ impl Idle {
         Some(resting.remove(at).live)
     }
 
-    /// Those of which `cause` says so.
-    fn end(&self, cause: impl Fn(&Resting) -> Option<RetireCause>) {
-        let mut ended = Vec::new();
-        {
-            let mut resting = self.resting();
-            let mut at = 0;
-            while let Some(one) = resting.get(at) {
-                match cause(one) {
-                    Some(cause) => ended.push((resting.remove(at), cause)),
-                    None => at += 1,
-                }
-            }
-        }
-        // Not while the others are locked: memory is given back.
-        for (Resting { live, .. }, cause) in ended {
+    /// To be ended by the caller, when the others are no longer locked: memory is given back.
+    fn remove(&self, which: impl Fn(&Resting) -> bool) -> Vec<Resting> {
+        self.resting().extract_if(.., |one| which(one)).collect()
+    }
+
+    fn end(&self, cause: RetireCause, which: impl Fn(&Resting) -> bool) {
+        for Resting { live, .. } in self.remove(which) {
             retire(*live, cause);
         }
     }
@@ -116,7 +108,7 @@ impl Engine {
             };
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = next => idle.end(|one| one.reuse.is_too_old(one.live.age()).then_some(RetireCause::Age)),
+                () = next => idle.end(RetireCause::Age, |one| one.reuse.is_too_old(one.live.age())),
             }
         }
     }
@@ -175,16 +167,14 @@ impl Pool {
     pub(crate) fn close(&self) {
         // Before the look, as in `make_room`.
         self.closed.store(true, Ordering::SeqCst);
-        self.engine.idle().end(|one| (one.pool == self.id).then_some(RetireCause::Reload));
+        self.engine.idle().end(RetireCause::Reload, |one| one.pool == self.id);
     }
 }
 
 impl Drop for Pool {
     /// Nobody is left who could use them, or hear of it.
     fn drop(&mut self) {
-        let mine = self.engine.idle().resting().extract_if(.., |one| one.pool == self.id).collect::<Vec<_>>();
-        // Not while the others are locked.
-        drop(mine);
+        drop(self.engine.idle().remove(|one| one.pool == self.id));
     }
 }
 

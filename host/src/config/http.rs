@@ -32,7 +32,7 @@ pub(super) fn http(list: &Value<'_>) -> Vec<Allowed> {
 fn entry(value: &Value<'_>) -> Option<Allowed> {
     if value.raw.is_str() {
         let entry = Allowed { place: place(value)?, private: false, headers: Vec::new(), authorities: None };
-        warn_of_private(value, &entry);
+        refuse_unreachable(value, &entry);
         return Some(entry);
     }
     let section = value.section(&HTTP)?;
@@ -55,7 +55,7 @@ fn entry(value: &Value<'_>) -> Option<Allowed> {
         }
     }
     let entry = Allowed { place, private, headers, authorities };
-    warn_of_private(&url, &entry);
+    refuse_unreachable(&url, &entry);
     Some(entry)
 }
 
@@ -69,8 +69,8 @@ fn place(value: &Value<'_>) -> Option<Place> {
     }
 }
 
-/// Of an address the config alone tells that nothing will be sent to it.
-fn warn_of_private(value: &Value<'_>, entry: &Allowed) {
+/// Of an address the config alone tells that nothing would be sent to it: a fault, since the host would refuse each request.
+fn refuse_unreachable(value: &Value<'_>, entry: &Allowed) {
     let reach = if entry.private { Reach::Named } else { Reach::Global };
     if let Some(kind) = entry.place.address().and_then(|address| refused(address, reach)) {
         let remedy = match entry.private {

@@ -113,7 +113,7 @@ impl Place {
             None => return Err(wrong("has no scheme")),
         };
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        if rest.contains('@') && authority.contains('@') {
+        if authority.contains('@') {
             return Err(PlaceError {
                 what: "has a user or a password in it",
                 remedy: "write the host alone, and headers = { Authorization = { env = \"NAME\" } } beside it",

@@ -3,9 +3,8 @@
 use tripline_core::port::MetricSample;
 
 use super::super::bindings::tripline::trigger::metrics::{Host, MetricError};
-use super::{SHOWN_BYTES_MAX, series};
+use super::series;
 use crate::guest::{Guest, Purpose};
-use crate::text;
 
 /// What Prometheus' families of one metric end in: two metrics must not become one.
 const ENDINGS: [&str; 4] = ["_total", "_bucket", "_sum", "_count"];
@@ -18,12 +17,10 @@ impl Host for Guest {
     }
 
     fn set_gauge(&mut self, name: String, labels: Vec<(String, String)>, value: f64) -> Result<(), MetricError> {
-        finite(&name, value)?;
         self.sample(name, labels, MetricSample::Gauge(value))
     }
 
     fn observe(&mut self, name: String, labels: Vec<(String, String)>, value: f64) -> Result<(), MetricError> {
-        finite(&name, value)?;
         self.sample(name, labels, MetricSample::Observe(value))
     }
 }
@@ -34,6 +31,11 @@ impl Guest {
             return Err(MetricError::AccessDenied(self.denied("metrics", "metrics = true")));
         };
         let metric = series("metric", name, labels).map_err(MetricError::Invalid)?;
+        if let MetricSample::Gauge(value) | MetricSample::Observe(value) = sample
+            && !value.is_finite()
+        {
+            return Err(MetricError::Invalid(format!("the metric `{}`: {value} is no finite number", metric.name)));
+        }
         if let Some(ending) = ENDINGS.iter().find(|ending| metric.name.ends_with(**ending)) {
             let reason = format!("the metric's name `{}`: leave out `{ending}`, which Prometheus adds where it belongs", metric.name);
             return Err(MetricError::Invalid(reason));
@@ -47,12 +49,4 @@ impl Guest {
         }
         sink.record(metric, sample).map_err(MetricError::Invalid)
     }
-}
-
-fn finite(name: &str, value: f64) -> Result<(), MetricError> {
-    if value.is_finite() {
-        return Ok(());
-    }
-    let shown = text::one_line(name, SHOWN_BYTES_MAX);
-    Err(MetricError::Invalid(format!("the metric `{shown}`: {value} is no finite number")))
 }

@@ -223,18 +223,20 @@ impl Guest {
 
 /// A counter's or a metric's; `kind` is what the reason calls it.
 fn series(kind: &str, name: String, labels: Vec<(String, String)>) -> Result<CounterKey, String> {
-    let check_name = |what: &str, name: &str| {
+    // For every sample: nothing is made that a good name does not need.
+    let check_name = |what: std::fmt::Arguments<'_>, name: &str| {
+        if is_metric_name(name) {
+            return Ok(());
+        }
         let shown = text::one_line(name, SHOWN_BYTES_MAX);
-        is_metric_name(name)
-            .then_some(())
-            .ok_or_else(|| format!("{what} `{shown}`: use a to z, 0 to 9 and _, a letter first, at most 64"))
+        Err(format!("{what} `{shown}`: use a to z, 0 to 9 and _, a letter first, at most 64"))
     };
-    check_name(&format!("the {kind}'s name"), &name)?;
+    check_name(format_args!("the {kind}'s name"), &name)?;
     if labels.len() > COUNTER_LABELS_MAX {
         return Err(format!("{} labels; at most {COUNTER_LABELS_MAX}", labels.len()));
     }
     for (position, (label, value)) in labels.iter().enumerate() {
-        check_name("the label", label)?;
+        check_name(format_args!("the label"), label)?;
         if value.len() > LABEL_VALUE_BYTES_MAX {
             return Err(format!("the value of label `{label}` has {} bytes; at most {LABEL_VALUE_BYTES_MAX}", value.len()));
         }

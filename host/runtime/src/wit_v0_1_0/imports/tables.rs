@@ -49,7 +49,7 @@ impl wit::Host for Guest {
         of_one_home(&transacts).map_err(invalid)?;
         let event_id = &self.changes[change as usize].event_id;
         let origin = Origin { trigger: self.context.trigger.as_str(), stream: self.stream.as_str(), event_id };
-        let made = self.transactions.token(&origin, &transacts);
+        let made = self.transactions.next(&origin, &transacts);
         self.waits_in = Some("tables.transact");
         let answer = target.transact(Transaction { token: made.token(), writes: transacts }).await;
         self.waits_in = None;
