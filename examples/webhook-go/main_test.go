@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"slices"
 	"testing"
 
@@ -42,6 +43,15 @@ func TestWrongSettingsAreNoVersionToServe(t *testing.T) {
 		triplinetest.NewHost(t, wrong)
 		if triplinetest.Probe(t, plugin, tripline.NewImage) == nil {
 			t.Error(wrong, "serves")
+		}
+	}
+}
+
+func TestTheBodyHasOneForm(t *testing.T) {
+	want := `{"a":{"SS":["x","y"]},"b":{"L":[{"N":"2"},{"N":"1"}]},"c":{"M":{"d":{"NULL":true},"e":{"B":"AA=="}}}}`
+	for _, order := range []string{want, `{"c":{"M":{"e":{"B":"AA=="},"d":{"NULL":true}}}, "b":{"L":[{"N":"2"},{"N":"1"}]}, "a":{"SS":["y","x"]}}`} {
+		if got, err := json.Marshal(image(order)); err != nil || string(got) != want {
+			t.Error(string(got), err)
 		}
 	}
 }
