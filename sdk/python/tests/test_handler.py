@@ -93,7 +93,8 @@ FILES: list[tuple[dict[str, str], str]] = [
     (
         {
             "plugin": "from helper import traced\n\n@traced\ndef mine(change):\n    pass\n",
-            "helper": "import functools\nfrom tripline_sdk import on_change\n\ndef traced(f):\n    return on_change(functools.wraps(f)(lambda change: f(change)))\n",
+            "helper": "import functools\nfrom tripline_sdk import on_change\n\n"
+            "def traced(f):\n    return on_change(functools.wraps(f)(lambda change: f(change)))\n",
         },
         "mine",
     ),
@@ -104,7 +105,10 @@ FILES: list[tuple[dict[str, str], str]] = [
     ({"plugin": "from logging import Handler\n" + HANDLER.format("one")}, "one"),
     ({"plugin": HANDLER.format("one") + HANDLER.format("other")}, "these are 2: one of plugin.py, other of plugin.py"),
     ({"plugin": HANDLER.format("same") * 2}, "these are 2: same of plugin.py, same of plugin.py"),
-    ({"plugin": "import helper, third\n", "helper": HANDLER.format("one"), "third": HANDLER.format("other")}, "these are 2: one of helper.py, other of third.py"),
+    (
+        {"plugin": "import helper, third\n", "helper": HANDLER.format("one"), "third": HANDLER.format("other")},
+        "these are 2: one of helper.py, other of third.py",
+    ),
     ({"plugin": "def handle(change):\n    pass\n"}, "plugin.py has no function with @on_change or @on_batch, and imports none"),
     ({"plugin": "class Own:\n    pass\n\nHandler = Own\n"}, "Own"),
 ]

@@ -142,8 +142,12 @@ def mail(message: Mapping[str, Any], key: str) -> None:
     _check_line("subject", message["subject"], MAIL_SUBJECT_BYTES_MAX)
     if message["text"] is None and message["html"] is None:
         raise _refuse("mail", "no body: set text, html or both")
-    for name, text, bytes_max in [("text", message["text"], MAIL_BODY_BYTES_MAX), ("html", message["html"], MAIL_BODY_BYTES_MAX), ("key", key, MAIL_KEY_BYTES_MAX)]:
-        if size(text or "") > bytes_max:
+    for name, text, bytes_max in (
+        ("text", message["text"], MAIL_BODY_BYTES_MAX),
+        ("html", message["html"], MAIL_BODY_BYTES_MAX),
+        ("key", key, MAIL_KEY_BYTES_MAX),
+    ):
+        if text is not None and size(text) > bytes_max:
             raise _refuse("mail", f"{name}: {size(text)} bytes; at most {bytes_max}")
 
 
@@ -171,9 +175,9 @@ def table_keys(table: str, keys: int) -> None:
         raise _refuse(f"table `{table}`", f"{keys} keys in one read; at most {TABLE_KEYS_MAX}")
 
 
-def request(method: str, headers: Sequence[tuple[str, bytes]], body: bytes) -> None:
-    if not _TOKEN.fullmatch(method):
-        raise _refuse("http", "no method")
+def request(method: str, url: str, headers: Sequence[tuple[str, bytes]], body: bytes) -> None:
+    if not _TOKEN.fullmatch(method) or any(character <= " " or character == "\x7f" for character in url):
+        raise _refuse("http", "a URL or method that is none")
     for name, value in headers:
         is_one = _TOKEN.fullmatch(name) and all(byte == 9 or (byte >= 32 and byte != 127) for byte in value)
         if not is_one or name.lower() in _HOSTS_OWN:

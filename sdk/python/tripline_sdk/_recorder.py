@@ -293,6 +293,6 @@ def exchange(request: Request) -> Response:
 
     host = current()
     host.wants("http")
-    _bounds.request(request.method, request.headers, request.body)
+    _bounds.request(request.method, request.url, request.headers, request.body)
     host.requests.append(request)
     return host.on_http(request) if host.on_http else Response(200)

@@ -1,7 +1,7 @@
 """What a plugin is: a function with `@on_change` or `@on_batch`, and which of them a component is.
 
-What holds: a component is made of one such function, wherever it is written; an empty batch is the host's probe and never reaches the handler; a change that fails stops no other, since the host itself
-delivers later changes of the same item again with it.
+What holds: a component is made of one such function, wherever it is written; a handler that would have to be awaited is none. An empty batch is the host's
+probe and never reaches the handler; a change that fails stops no other, since the host itself delivers later changes of the same item again with it.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def called(function: Callable[[Any], Any], argument: Any) -> None:
 
 def sync(result: Any) -> Any:
     """The answer of a function that only looks plain, as a decorated one may."""
-    if inspect.isawaitable(result) or inspect.isgenerator(result) or inspect.isasyncgen(result):
+    if result is not None and (inspect.isawaitable(result) or inspect.isgenerator(result) or inspect.isasyncgen(result)):
         # Python would warn that it never ran.
         close = getattr(result, "close", None)
         if close is not None:

@@ -106,7 +106,7 @@ def request(
         wire.append(("Content-Type", b"application/json"))
     if sum(len(name) + len(value) + 32 for name, value in wire) > _HEADERS_BYTES_MAX:
         raise HostError("http", "invalid", f"headers of more than {_HEADERS_BYTES_MAX} bytes")
-    url = _check.text(url, "http: the URL")
+    url = _check.key(url, "http: the URL")
     timeouts = _check.seconds(connect_timeout, "http: `connect_timeout`"), _check.seconds(answer_timeout, "http: `answer_timeout`")
     asked = Request(_check.text(method, "http: the method"), url, *_parts(url), wire, _check.raw(body, "http: the body"), *timeouts)
     return _web.exchange(asked)
