@@ -15,6 +15,7 @@ use crate::harness::{tool, tools, tripline};
 
 mod c;
 pub(crate) mod generated;
+mod python;
 mod search;
 mod totals;
 mod web;
@@ -140,7 +141,12 @@ fn made_of(example: &Path, name: &str, source: &str, (sdk, build): (&str, Build)
 /// Where its config looks for the plugin, there is the component.
 #[track_caller]
 fn check(name: &str, trigger: &str, component: &Path) {
-    let example = repository().join("examples").join(name);
+    check_in(&repository().join("examples").join(name), trigger, component);
+}
+
+/// The same of a folder that is anywhere.
+#[track_caller]
+fn check_in(example: &Path, trigger: &str, component: &Path) {
     let dir = tempfile::tempdir().unwrap();
     for file in ["tripline.toml", "events.jsonl", "http.json", "webhook.secret"] {
         // The first two every example has: without them the command fails.

@@ -36,6 +36,8 @@ RULE: list[tuple[Any, list[int]]] = [
     (named(""), [0, 1, 2]),
     (named("12"), [0, 1, 2]),
     (named("11", "nobody"), [0, 1, 2]),
+    ({"batchItemFailures": tuple(named("11")["batchItemFailures"])}, [2]),
+    ({"batchItemFailures": ()}, []),
     ({"batchItemFailures": [{}]}, [0, 1, 2]),
     ({"batchItemFailures": [None]}, [0, 1, 2]),
     ({"batchItemFailures": "11"}, [0, 1, 2]),
@@ -110,6 +112,25 @@ class Lambda(unittest.TestCase):
         host = Host(settings={"TABLE": "copy"})
         self.assertEqual(run(plugin, three()), [])
         self.assertEqual(host.logs, [("info", "copy 3 event-1-1 True"), ("info", "hi")])
+
+    def test_output_is_a_file_of_text_whose_last_line_is_its_batchs(self) -> None:
+        def handler(event: Any, context: Any) -> None:
+            print(sys.stdout.isatty(), sys.stdout.encoding, sys.stdout.writable(), sys.stdout.readable())
+            sys.stdout.writelines(["a\n", "b\n"])
+            sys.stdout.buffer.write("é\n".encode())
+            print("half", end="", file=sys.stderr)
+            print("no end", end="")
+            if len(event["Records"]) == 1:
+                raise ValueError("x")
+
+        lines = [("info", "False utf-8 True False"), ("info", "a"), ("info", "b"), ("info", "é"), ("info", "no end"), ("error", "half")]
+        plugin = aws.Plugin(lambda: handler)
+        host = Host()
+        self.assertEqual((run(plugin, three()), host.logs), ([], lines))
+        host = Host()
+        run(plugin, [insert({"id": "a"}, {})])
+        self.assertEqual(host.logs[:-1], lines)
+        self.assertIn("ValueError: x", host.logs[-1][1])
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from componentize_py_types import Err
 from wit_world.imports import counters, logging, mailer, metrics, state, store, tables
 
+from ._check import clean
 from .failure import HostError
 
 try:
@@ -50,11 +51,11 @@ def failed_batch(kind: str, reason: str) -> Exception:
 
 
 def _failure(kind: str, reason: str) -> types.Failure:
-    return types.Failure_Reject(reason) if kind == "reject" else types.Failure_Retry(reason)
+    return types.Failure_Reject(clean(reason)) if kind == "reject" else types.Failure_Retry(clean(reason))
 
 
 def log(level: str, message: str) -> None:
-    logging.log(logging.Level[level.upper()], "", message)
+    logging.log(logging.Level[level.upper()], "", clean(message))
 
 
 def setting(key: str) -> str | None:

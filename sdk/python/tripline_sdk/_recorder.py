@@ -1,16 +1,19 @@
 """What stands in for the host in plain Python: it answers as the contract says, and keeps what it was asked.
 
-What holds: what a failed change has done to counters, state and mail is gone once its run has ended, as in a host. One host at a time: the newest.
+What holds: what a change that failed, or is held back, has done to counters, state and mail is gone once its batch has ended, as in a host; what is done
+outside of a batch stands. Bounds are the host's. One host at a time: the newest. No time passes in it: state does not expire.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from . import _bounds
+from ._check import clean
+from ._run import Run
 from .failure import HostError
 from .items import Item, item_json, parse_item
 
@@ -19,21 +22,17 @@ if TYPE_CHECKING:
 
 Labels = Mapping[str, str]
 ALL_GRANTS = frozenset({"counters", "state", "tables", "mailers", "metrics", "http"})
-BODY_BYTES_MAX = 8 * 1024 * 1024
-OWN_HEADERS = frozenset(
-    {
-        "connection",
-        "host",
-        "http2-settings",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "proxy-connection",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
-"""What the host writes itself."""
+_GRANT_LINES = {
+    "counters": "counters = true",
+    "state": "state = true",
+    "tables": 'tables = ["its name in [targets]"]',
+    "reads": 'reads = ["its name in [targets]"]',
+    "mailers": 'mailers = ["its name in [mailers]"]',
+    "metrics": "metrics = true",
+    "http": 'http = ["https://…"]',
+}
+ALL_GRANTS = frozenset(_GRANT_LINES)
+_KINDS = {"count": "counter", "gauge": "gauge", "histogram": "histogram"}
 
 
 @dataclass
@@ -86,7 +85,10 @@ class Host:
         """Answers a write with an error, or lets it be made."""
         self.on_http: Callable[[Request], Response] | None = None
         """Answers a request, or raises a HostError. An empty 200, where it is not set."""
-        self._undo: list[tuple[int, str, bytes | None]] = []
+        self.held: list[int] = []
+        """Changes of the last batch that did not fail and yet will be delivered again, by their places: what they did is taken back, too."""
+        self._run = Run()
+        self._before: dict[str, bytes] = {}
         _current = self
 
     def counter(self, name: str, labels: Labels | None = None) -> list[str]:
@@ -98,31 +100,92 @@ class Host:
         value = self.entries.get(key)
         return None if value is None else value.decode()
 
-    def wants(self, grant: str) -> None:
+    def wants(self, grant: str, what: str = "") -> None:
         if grant not in self.grants:
-            raise HostError(grant, "access-denied", f"trigger `test` is not granted {grant}")
+            reason = f"trigger `test` is not granted {grant}: add `grants = {{ {_GRANT_LINES[grant]} }}` to [triggers.test]"
+            raise HostError(what or grant, "access-denied", reason)
+
+    def begin(self, keys: Sequence[str]) -> None:
+        """Begins a batch of changes with these keys. What was done outside of one stands."""
+        self._stand()
+        self.held = []
+        self._run, self._before = Run(keys), dict(self.entries)
+
+    def settle(self, failed: Mapping[int, str]) -> None:
+        """Ends it: what the changes have done that failed or are held back is taken back. `failed`: retry or reject, by place."""
+        run, self._run = self._run, Run()
+        self.held = sorted(run.held_back(failed))
+        undone = {*failed, *self.held}
+        self.added = [one for one in self.added if one.place not in undone]
+        self.mails = [one for one in self.mails if one.place not in undone]
+        self._stand()
+        # From the beginning: what a done change has written stands, whoever has written it before.
+        self.entries.clear()
+        self.entries.update(self._before)
+        for place, key, value in run.written:
+            if place not in undone:
+                self._put(key, value)
+
+    def _stand(self) -> None:
+        all_of_them: list[Added | Mail] = [*self.added, *self.mails]
+        for one in all_of_them:
+            one.place = None
 
     def set_entry(self, place: int, key: str, value: bytes | None) -> None:
-        self.wants("state")
-        self._undo.append((place, key, self.entries.get(key)))
+        what = f"state `{key}`"
+        self.wants("state", what)
+        _bounds.state_key(key)
+        _bounds.state_value(key, value or b"")
+        self._run.count(what, place, _bounds.size(key) + len(value or b""))
+        self._run.write(place, key, value)
+        self._put(key, value)
+
+    def _put(self, key: str, value: bytes | None) -> None:
         if value is None:
             self.entries.pop(key, None)
         else:
             self.entries[key] = value
 
-    def settle(self, failed: set[int]) -> None:
-        """Ends a run: what the failed changes have done is taken back."""
-        self.added = [one for one in self.added if one.place not in failed]
-        self.mails = [one for one in self.mails if one.place not in failed]
-        settled: list[Added | Mail] = [*self.added, *self.mails]
-        for one in settled:
-            one.place = None
-        for place, key, before in reversed(self._undo):
-            if place in failed and before is None:
-                self.entries.pop(key, None)
-            elif place in failed and before is not None:
-                self.entries[key] = before
-        self._undo = []
+    def read_entries(self, reads: list[tuple[int, str]]) -> list[bytes | None]:
+        self.wants("state")
+        _bounds.state_reads([key for _, key in reads])
+        for place, key in reads:
+            self._run.read(place, key)
+        found = [self.entries.get(key) for _, key in reads]
+        _bounds.state_found(found)
+        return found
+
+    def send(self, place: int, mailer: str | None, message: dict[str, Any], key: str) -> None:
+        self.wants("mailers", "mail")
+        self._run.check_change("mail", place)
+        _bounds.mail(message, key)
+        texts = [*message["to"], message["subject"], *(message[name] or "" for name in ("text", "html", "reply_to"))]
+        self._run.count("mail", place, sum(map(_bounds.size, texts)))
+        if any(one.place == place and one.key == key for one in self.mails):
+            # As the outbox has it: of one change and key it takes one.
+            self.logs.append(("warn", f"mail not sent: the outbox has a mail of this change and key (`{key}`)"))
+            return
+        self.mails.append(Mail(place, mailer, **message, key=key))
+
+    def add(self, place: int, name: str, labels: Labels, delta: str) -> None:
+        what = f"counter `{name}`"
+        self.wants("counters", what)
+        _bounds.series("counter", name, labels)
+        _bounds.delta(what, delta)
+        self._run.count(what, place, _bounds.size(name) + sum(_bounds.size(label) + _bounds.size(value) for label, value in labels.items()))
+        self.added.append(Added(place, name, dict(labels), delta))
+
+    def sample(self, kind: str, name: str, labels: Labels, value: float) -> None:
+        what = f"metric `{name}`"
+        self.wants("metrics", what)
+        _bounds.sample(name, labels, value)
+        other = next((other for other, of, _, _ in self.samples if of == name and other != kind), None)
+        if other is not None:
+            raise HostError(what, "invalid", f"it is a {_KINDS[other]} already, and no {_KINDS[kind]}: give one of them another name")
+        self.samples.append((kind, name, dict(labels), value))
+
+    def check_change(self, what: str, place: int) -> None:
+        self._run.check_change(what, place)
 
     def make(self, table: str, one: Mapping[str, Any]) -> HostError | None:
         values = one.get("values") or (one.get("condition") or {}).get("values")
@@ -142,7 +205,7 @@ def current() -> Host:
 
 
 def failed_change(place: int, kind: str, reason: str) -> tuple[int, str, str]:
-    return (place, kind, reason)
+    return (place, kind, clean(reason))
 
 
 class FailedBatch(Exception):
@@ -150,11 +213,11 @@ class FailedBatch(Exception):
 
 
 def failed_batch(kind: str, reason: str) -> Exception:
-    return FailedBatch(kind, reason)
+    return FailedBatch(kind, clean(reason))
 
 
 def log(level: str, message: str) -> None:
-    current().logs.append((level, message))
+    current().logs.append((level, clean(message)))
 
 
 def setting(key: str) -> str | None:
@@ -167,20 +230,14 @@ def settings() -> dict[str, str]:
 
 
 def add(place: int, name: str, labels: Labels, delta: str) -> None:
-    current().wants("counters")
-    if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name):
-        raise HostError(f"counter `{name}`", "invalid", "use a to z, 0 to 9 and _, a letter first, at most 64")
-    current().added.append(Added(place, name, dict(labels), delta))
+    current().add(place, name, labels, delta)
 
 
 def get_state(reads: list[tuple[int, str]]) -> list[bytes | None]:
-    current().wants("state")
-    return [current().entries.get(key) for _, key in reads]
+    return current().read_entries(reads)
 
 
 def set_state(place: int, key: str, value: bytes, expires_ms: int | None) -> None:
-    if len(value) > 256 * 1024:
-        raise HostError(f"state `{key}`", "invalid", f"the value has {len(value)} bytes: at most 262144")
     current().set_entry(place, key, value)
 
 
@@ -189,19 +246,18 @@ def delete_state(place: int, key: str) -> None:
 
 
 def send(place: int, name: str | None, message: dict[str, Any], key: str) -> None:
-    current().wants("mailers")
-    if not message["to"] or (message["text"] is None and message["html"] is None):
-        raise HostError("mail", "invalid", "no recipient, or neither text nor html")
-    current().mails.append(Mail(place, name, **message, key=key))
+    current().send(place, name, message, key)
 
 
 def write(table: str, writes: list[Mapping[str, Any]]) -> list[HostError | None]:
-    current().wants("tables")
+    current().wants("tables", f"table `{table}`")
     return [current().make(table, one) for one in writes]
 
 
 def transact(place: int, writes: list[tuple[str, Mapping[str, Any]]]) -> None:
-    current().wants("tables")
+    current().wants("tables", "transaction")
+    current().check_change("transaction", place)
+    _bounds.transaction(len(writes))
     before = len(current().writes)
     answers = [current().make(table, one) for table, one in writes]
     if any(answers):
@@ -210,7 +266,8 @@ def transact(place: int, writes: list[tuple[str, Mapping[str, Any]]]) -> None:
 
 
 def get_items(table: str, keys: list[str], consistent: bool) -> list[str | None]:
-    current().wants("tables")
+    current().wants("reads", f"table `{table}`")
+    _bounds.table_keys(table, len(keys))
     items = current().tables.get(table, [])
 
     def find(key: Item) -> str | None:
@@ -220,20 +277,15 @@ def get_items(table: str, keys: list[str], consistent: bool) -> list[str | None]
 
 
 def count(name: str, labels: Labels, delta: int) -> None:
-    _sample("count", name, labels, delta)
+    current().sample("count", name, labels, delta)
 
 
 def set_gauge(name: str, labels: Labels, value: float) -> None:
-    _sample("gauge", name, labels, value)
+    current().sample("gauge", name, labels, value)
 
 
 def observe(name: str, labels: Labels, value: float) -> None:
-    _sample("histogram", name, labels, value)
-
-
-def _sample(kind: str, name: str, labels: Labels, value: float) -> None:
-    current().wants("metrics")
-    current().samples.append((kind, name, dict(labels), value))
+    current().sample("histogram", name, labels, value)
 
 
 def exchange(request: Request) -> Response:
@@ -241,11 +293,6 @@ def exchange(request: Request) -> Response:
 
     host = current()
     host.wants("http")
-    for name, value in request.headers:
-        is_one = re.fullmatch(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", name) and all(byte == 9 or (byte >= 32 and byte != 127) for byte in value)
-        if not is_one or name.lower() in OWN_HEADERS:
-            raise HostError("http", "invalid", "a header that is none, or that the host writes itself")
-    if len(request.body) > BODY_BYTES_MAX:
-        raise HostError("http", "invalid", f"a body of more than {BODY_BYTES_MAX} bytes")
+    _bounds.request(request.method, request.url, request.headers, request.body)
     host.requests.append(request)
     return host.on_http(request) if host.on_http else Response(200)

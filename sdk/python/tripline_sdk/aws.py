@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import io
 import json
 import logging
 import os
@@ -22,6 +23,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
+from . import handler as handlers
 from . import host, settings
 
 TIMEOUT_MS = 10_000
@@ -87,6 +89,7 @@ class Plugin:
     def __init__(self, load: Callable[[], Handler]) -> None:
         self._load = load
         self._handler: Handler | None = None
+        self._output: tuple[_Lines, ...] = ()
 
     def __call__(self) -> Plugin:
         """componentize-py makes an instance of what it takes for a class."""
@@ -95,17 +98,27 @@ class Plugin:
     def handle(self, batch: Any) -> Any:
         """Called by the host."""
         try:
-            if self._handler is None:
-                _surroundings(batch)
-                self._handler = self._load()
-            # The host's probe: the module is loaded, and nothing is handled.
-            if not batch.changes:
-                return []
-            result = self._handler(to_event(batch), Context(batch))
-            return [host.failed_change(place, "retry", why) for place, why in failures(batch, result)]
+            try:
+                return self._answer(batch)
+            finally:
+                # What has no end of line is this batch's, too.
+                for lines in self._output:
+                    lines.flush()
         except Exception as error:
             host.log("error", "".join(traceback.format_exception(error)).rstrip())
             raise host.failed_batch("retry", f"{type(error).__name__}: {error}") from None
+
+    def _answer(self, batch: Any) -> Any:
+        if self._handler is None:
+            self._output = _surroundings(batch)
+            loaded = self._load()
+            handlers.plain(loaded)
+            self._handler = loaded
+        # The host's probe: the module is loaded, and nothing is handled.
+        if not batch.changes:
+            return []
+        result = handlers.sync(self._handler(to_event(batch), Context(batch)))
+        return [host.failed_change(place, "retry", why) for place, why in failures(batch, result)]
 
 
 def plugin(name: str) -> Plugin:
@@ -150,12 +163,19 @@ def _import_all(tree: ast.AST, package: str) -> None:
                 continue
 
 
-class _Lines:
-    """Standard output as lines of the host's log."""
+class _Lines(io.TextIOBase):
+    """Standard output as lines of the host's log: a text file as any other, to be written."""
+
+    encoding = "utf-8"
+    errors = "replace"
 
     def __init__(self, level: str) -> None:
         self._level = level
         self._rest = ""
+        self.buffer = _Bytes(self)
+
+    def writable(self) -> bool:
+        return True
 
     def write(self, text: str) -> int:
         *lines, self._rest = (self._rest + text).split("\n")
@@ -169,22 +189,39 @@ class _Lines:
         self._rest = ""
 
 
+class _Bytes(io.RawIOBase):
+    """What `sys.stdout.buffer` is."""
+
+    def __init__(self, lines: _Lines) -> None:
+        self._lines = lines
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        text = bytes(data).decode(errors="replace")
+        self._lines.write(text)
+        return len(data)
+
+
 class _ToHost(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         level = next((name for bound, name in LEVELS.items() if record.levelno <= bound), "error")
         host.log(level, self.format(record))
 
 
-def _surroundings(batch: Any) -> None:
+def _surroundings(batch: Any) -> tuple[_Lines, ...]:
     """The settings are the environment; `print` and `logging` are the host's log, at Lambda's level."""
     own = {"AWS_REGION": batch.region, "AWS_DEFAULT_REGION": batch.region, "AWS_LAMBDA_FUNCTION_NAME": batch.trigger}
     fixed = {"AWS_LAMBDA_FUNCTION_VERSION": "$LATEST", "AWS_EXECUTION_ENV": "tripline", "LAMBDA_TASK_ROOT": "/", "TZ": ":UTC"}
     os.environ.update({**fixed, **own, **settings.all()})
-    sys.stdout, sys.stderr = _Lines("info"), _Lines("error")
+    output = _Lines("info"), _Lines("error")
+    sys.stdout, sys.stderr = output
     root = logging.getLogger()
     root.handlers = [_ToHost()]
     # The state of the generator at build time is part of the component, the same in all instances.
     random.seed()
+    return output
 
 
 def to_event(batch: Any) -> Event:
@@ -224,7 +261,8 @@ def failures(batch: Any, result: Any) -> list[tuple[int, str]]:
     named = result.get("batchItemFailures") if isinstance(result, Mapping) else None
     if named is None:
         return []
-    if not isinstance(named, list):
+    # A tuple is a list in the JSON that Lambda makes of the answer.
+    if not isinstance(named, (list, tuple)):
         raise TypeError("batchItemFailures is no list")
     numbers = {change.sequence_number for change in batch.changes}
     names = [one.get("itemIdentifier") if isinstance(one, Mapping) else None for one in named]

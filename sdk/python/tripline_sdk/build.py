@@ -21,7 +21,7 @@ WORLD_WITH_HTTP = "tripline:trigger/plugin-with-http"
 HTTP = "tripline_sdk.http"
 RECORDER = "tripline_sdk._recorder"
 """Answers http in tests, and is in no component."""
-APP = "tripline_app"
+APP = "_tripline_app"
 
 
 def main() -> int:
@@ -32,13 +32,15 @@ def main() -> int:
     began = time.monotonic()
     output = args.output.resolve()
     with tempfile.TemporaryDirectory(prefix="tripline-py-") as scratch:
-        folder, app = _app(args.target, args.handler, Path(scratch))
+        folder = _app(args.target, args.handler, Path(scratch))
         sources = [Path(scratch), folder, _sdk(Path(scratch)), *args.path]
         # The rest has no http: what the component does not ask for, nobody needs to grant.
         world = WORLD_WITH_HTTP if args.http or _uses_http(args.target, sources) else WORLD
-        done = subprocess.run(_command(world, app, sources, output), capture_output=True, text=True)
+        done = subprocess.run(_command(world, sources, output), capture_output=True, text=True)
     if done.returncode != 0:
-        print(f"{done.stdout}{done.stderr}error: componentize-py could not make {output}; what it says is above", file=sys.stderr)
+        # Its own stack says nothing about the plugin.
+        said = done.stdout + done.stderr.partition("\nStack backtrace:")[0]
+        print(f"{said.rstrip()}\nerror: componentize-py could not make {output}; what it says is above", file=sys.stderr)
         return 1
     print(f"{output}: {output.stat().st_size / 1e6:.1f} MB in {time.monotonic() - began:.1f} s", file=sys.stderr)
     return 0
@@ -56,14 +58,18 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _app(target: Path, handler: str | None, scratch: Path) -> tuple[Path, str]:
-    """Where the module is whose `Handler` becomes the component, and its name."""
+def _app(target: Path, handler: str | None, scratch: Path) -> Path:
+    """Writes the module whose `Handler` becomes the component; where what it imports is."""
     if not target.is_file():
         raise SystemExit(f"error: there is no file {target}")
     if handler is not None:
-        (scratch / f"{APP}.py").write_text(f"from tripline_sdk import aws\n\nHandler = aws.plugin({f'{target.stem}.{handler}'!r})\n")
-        return _sources(target.parent.resolve(), scratch), APP
-    return _sources(target.parent.resolve(), scratch), target.stem
+        app = f"from tripline_sdk import aws\n\nHandler = aws.plugin({f'{target.stem}.{handler}'!r})\n"
+    else:
+        # Wherever the function is that it decorates. A file's name may be none that `import` takes.
+        app = "import importlib\n\nfrom tripline_sdk.handler import exported\n\n"
+        app += f"Handler = exported(importlib.import_module({target.stem!r}))\n"
+    (scratch / f"{APP}.py").write_text(app)
+    return _sources(target.parent.resolve(), scratch)
 
 
 def _sources(folder: Path, scratch: Path) -> Path:
@@ -96,10 +102,10 @@ def _uses_http(target: Path, sources: list[Path]) -> bool:
     return HTTP in finder.modules
 
 
-def _command(world: str, app: str, sources: list[Path], output: Path) -> list[str]:
+def _command(world: str, sources: list[Path], output: Path) -> list[str]:
     program = shutil.which("componentize-py", path=sysconfig.get_path("scripts")) or "componentize-py"
     # No -s: it would stub logging and settings too, which are WASI's by name.
-    command = [program, "-q", "-w", world, "componentize", app, "-o", str(output)]
+    command = [program, "-q", "-w", world, "componentize", APP, "-o", str(output)]
     for path in sources:
         command += ["-p", str(path)]
     return command

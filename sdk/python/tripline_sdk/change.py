@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypedDict
 
+from . import log
 from .failure import Failure, of
 from .items import Item, parse_item
 
@@ -126,7 +127,9 @@ class Batch(Origin):
 
     def fail(self, change: Change, error: BaseException) -> None:
         """This change failed, as if the error had been raised for it; others did not. Its first failure stands."""
-        self._failed.setdefault(change._place, of(error))
+        if change._place not in self._failed:
+            log._bug(error)
+            self._failed[change._place] = of(error)
 
     @property
     def failed(self) -> list[tuple[int, Failure]]:

@@ -1,6 +1,6 @@
 """Why a change failed, and what the host is to do about it.
 
-What holds: every exception becomes one of two: deliver again, or give up. Those of the host know which; any other is delivered again.
+What holds: every exception becomes one of two: deliver again, or give up. Those of the host and of this SDK know which; any other is delivered again.
 """
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ class Reject(Failure):
     """What stays: the change goes to the dead letters at once."""
 
     kind = "reject"
+
+
+class Unfit(Reject, TypeError):
+    """A value that cannot be handed over: a mistake of the handler's, which another delivery would not mend."""
 
 
 class HostError(Failure):

@@ -12,12 +12,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
-from json import dumps, loads
+from json import loads
 from typing import Any
 
-from . import _web
-from .failure import HostError, Reject, Retry
+from . import _check, _json, _web
+from .failure import HostError, Reject, Retry, Unfit
 
 Headers = Mapping[str, str] | Iterable[tuple[str, str | bytes]]
 
@@ -101,16 +100,16 @@ def request(
     `json`: a body of JSON, with its Content-Type; a Decimal is written as a number, all of its digits. Timeouts in seconds: `connect_timeout` until the connection is
     ready, 10 at most; `answer_timeout` from then until the answer begins: without it the trigger's time limit holds, which fails the whole batch.
     """
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
-    wire = [(name, value.encode() if isinstance(value, str) else value) for name, value in pairs]
+    wire = _fields(headers)
     if json is not _NONE:
         body = _written(json)
         wire.append(("Content-Type", b"application/json"))
     if sum(len(name) + len(value) + 32 for name, value in wire) > _HEADERS_BYTES_MAX:
         raise HostError("http", "invalid", f"headers of more than {_HEADERS_BYTES_MAX} bytes")
-    scheme, authority, path = _parts(url)
-    raw = body.encode(errors="replace") if isinstance(body, str) else body
-    return _web.exchange(Request(method, url, scheme, authority, path, wire, raw, connect_timeout, answer_timeout))
+    url = _check.key(url, "http: the URL")
+    timeouts = _check.seconds(connect_timeout, "http: `connect_timeout`"), _check.seconds(answer_timeout, "http: `answer_timeout`")
+    asked = Request(_check.text(method, "http: the method"), url, *_parts(url), wire, _check.raw(body, "http: the body"), *timeouts)
+    return _web.exchange(asked)
 
 
 def get(url: str, **options: Any) -> Response:
@@ -134,17 +133,20 @@ def delete(url: str, **options: Any) -> Response:
 
 
 def _written(value: Any) -> str:
-    """As `json.dumps`, but for decimals, which keep their digits."""
-    if isinstance(value, Decimal) and value.is_finite():
-        return str(value)
-    if isinstance(value, Mapping):
-        return "{" + ",".join(f"{dumps(str(name), ensure_ascii=False)}:{_written(one)}" for name, one in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ",".join(_written(one) for one in value) + "]"
     try:
-        return dumps(value, allow_nan=False, ensure_ascii=False)
-    except (TypeError, ValueError) as error:
-        raise HostError("http", "invalid", f"the body cannot be written as JSON: {error}") from None
+        return _json.written(value, _json.COMPACT, "the body")
+    except Unfit as error:
+        raise HostError("http", "invalid", str(error)) from None
+
+
+def _fields(headers: Headers) -> list[tuple[str, bytes]]:
+    wire = []
+    for pair in headers.items() if isinstance(headers, Mapping) else headers:
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise Unfit("http: `headers` is a dict, or a list of pairs of a name and a value")
+        name, value = pair
+        wire.append((_check.text(name, "http: a header's name"), _check.raw(value, f"http: header `{name}`")))
+    return wire
 
 
 def _parts(url: str) -> tuple[str, str, str]:

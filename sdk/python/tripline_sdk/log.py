@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import traceback
+
 from . import host
+from .failure import Failure, Unfit
 
 
 def trace(message: object) -> None:
@@ -23,3 +26,9 @@ def warn(message: object) -> None:
 
 def error(message: object) -> None:
     host.log("error", str(message))
+
+
+def _bug(error: BaseException) -> None:
+    """Where a bug is, the dead letter has no room for."""
+    if not isinstance(error, Failure) or isinstance(error, Unfit):
+        host.log("error", "".join(traceback.format_exception(error)).rstrip())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import host
+from . import _check, host
 from .change import Change
 
 
@@ -18,6 +18,11 @@ def send(
     key: str = "",
 ) -> None:
     """`to`: each `a@b.example` or `Name <a@b.example>`. `mailer`: needed where several are granted. `key` tells apart the mails of one change."""
-    recipients = [to] if isinstance(to, str) else to
-    message = {"to": recipients, "subject": subject, "text": text, "html": html, "reply_to": reply_to}
-    host.send(change._place, mailer, message, key)
+    message = {
+        "to": _check.texts([to] if isinstance(to, str) else to, "mail: `to`"),
+        "subject": _check.text(subject, "mail: `subject`"),
+        "text": _check.optional_text(text, "mail: `text`"),
+        "html": _check.optional_text(html, "mail: `html`"),
+        "reply_to": _check.optional_text(reply_to, "mail: `reply_to`"),
+    }
+    host.send(change._place, _check.optional_text(mailer, "mail: `mailer`"), message, _check.key(key, "mail: `key`"))

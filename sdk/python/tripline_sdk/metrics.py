@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import host
+from . import _check, host
 
 
 def count(name: str, labels: Mapping[str, str] | None = None, delta: int = 1) -> None:
     """`name` is without `_total`."""
-    host.count(name, labels or {}, delta)
+    name, what = _named(name)
+    host.count(name, _check.pairs(labels, what, "label"), _check.u64(delta, f"{what}: `delta`"))
 
 
 def set_gauge(name: str, value: float, labels: Mapping[str, str] | None = None) -> None:
-    host.set_gauge(name, labels or {}, value)
+    name, what = _named(name)
+    host.set_gauge(name, _check.pairs(labels, what, "label"), _check.number(value, f"{what}: `value`"))
 
 
 def observe(name: str, value: float, labels: Mapping[str, str] | None = None) -> None:
     """Into a histogram: seconds, most of all."""
-    host.observe(name, labels or {}, value)
+    name, what = _named(name)
+    host.observe(name, _check.pairs(labels, what, "label"), _check.number(value, f"{what}: `value`"))
+
+
+def _named(name: str) -> tuple[str, str]:
+    name = _check.text(name, "the name of a metric")
+    return name, f"metric `{name}`"

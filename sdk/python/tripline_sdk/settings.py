@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from . import host
+from . import _check, host
 from .failure import Reject
 
 
 def get(key: str) -> str | None:
-    return host.setting(key)
+    return host.setting(_check.text(key, "the name of a setting"))
 
 
 def require(key: str) -> str:

@@ -84,12 +84,14 @@ def _plugin(handler: Any) -> Any:
 def run(handler: Callable[..., None] | Any, changes: Sequence[SimpleNamespace] | SimpleNamespace) -> list[Failed]:
     """Hands the changes to the decorated function as one batch: what failed, all of them where the batch failed as a whole."""
     wire = changes if isinstance(changes, SimpleNamespace) else batch(changes)
+    host = current()
+    host.begin([change.keys for change in wire.changes])
     try:
         failed = [Failed(*one) for one in _plugin(handler).handle(wire)]
     except FailedBatch as error:
         kind, reason = error.args
         failed = [Failed(place, kind, reason) for place in range(len(wire.changes))]
-    current().settle({one.place for one in failed})
+    host.settle({one.place: one.kind for one in failed})
     return failed
 
 
