@@ -48,6 +48,7 @@ function options() {
   }
   const engine = values.engine ?? (values.lambda ? "starlingmonkey" : "quickjs");
   if (engine !== "quickjs" && engine !== "starlingmonkey") fail(`there is no engine \`${engine}\`: quickjs or starlingmonkey`);
+  if (values.lambda && engine === "quickjs") fail("a Lambda function needs promises, which QuickJS cannot wait for: leave out `--engine`");
   if (values.fetch && engine === "quickjs") fail("QuickJS has no fetch: build with `--engine starlingmonkey`");
   const file = resolve(positionals[1]);
   return { file, engine, output: resolve(values.output ?? "plugin.wasm"), lambda: Boolean(values.lambda), fetch: Boolean(values.fetch), tools: resolve(values.tools ?? dirname(file)) };

@@ -2,8 +2,8 @@
 
 import { counters } from "#host";
 import { placeOf } from "./change.js";
+import { decimal, text, texts } from "./check.js";
 import { ask } from "./failure.js";
-import { numberText } from "./item.js";
 
 /**
  * @param {import("./change.js").Change<any, any>} change
@@ -13,5 +13,5 @@ import { numberText } from "./item.js";
  */
 export function add(change, name, labels = {}, delta = 1) {
   const place = placeOf(change);
-  ask(`counter \`${name}\``, () => counters.add(place, name, Object.entries(labels), numberText(delta)));
+  ask("counter", () => counters.add(place, text("the name", name), texts("label", labels), decimal("the delta", delta)), name);
 }

@@ -46,13 +46,21 @@ export class HostError extends Failure {
   }
 }
 
-/** Calls the host; what it throws in either engine has the error of the contract in `payload`. @template T @param {string} what @param {() => T} call @returns {T} */
-export function ask(what, call) {
+/** As the host says that a call is not one: for `ask`. @param {string} val @returns {Error} */
+export function invalid(val) {
+  return Object.assign(new Error(val), { payload: { tag: "invalid", val } });
+}
+
+/**
+ * Calls the host; what it throws in either engine has the error of the contract in `payload`.
+ * @template T @param {string} what @param {() => T} call @param {unknown} [name] which one, put together where it is told @returns {T}
+ */
+export function ask(what, call, name) {
   try {
     return call();
   } catch (error) {
     const payload = /** @type {any} */ (error)?.payload ?? error;
-    if (payload && typeof payload === "object" && "tag" in payload) throw hostError(what, payload);
+    if (payload && typeof payload === "object" && "tag" in payload) throw hostError(name === undefined ? what : `${what} \`${String(name)}\``, payload);
     throw error;
   }
 }
@@ -74,7 +82,15 @@ export function hostError(what, { tag, val }) {
 
 /** @param {unknown} error whatever was thrown @returns {WireFailure} */
 export function toWire(error) {
-  if (error instanceof Failure) return { tag: error.kind, val: error.message };
-  if (error instanceof Error) return { tag: "retry", val: `${error.name}: ${error.message}` };
-  return { tag: "retry", val: String(error) };
+  if (error instanceof Failure) return { tag: error.kind, val: String(error.message).toWellFormed() };
+  return { tag: "retry", val: reason(error).toWellFormed() };
+}
+
+/** @param {unknown} error @returns {string} */
+export function reason(error) {
+  try {
+    return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  } catch {
+    return "what was thrown cannot be told: throw an Error";
+  }
 }

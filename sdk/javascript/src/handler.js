@@ -8,7 +8,8 @@
 
 import { waits } from "#engine";
 import { Batch, Origin } from "./change.js";
-import { reject, toWire } from "./failure.js";
+import { Failure, reject, toWire } from "./failure.js";
+import { line } from "./log.js";
 
 /** @typedef {import("./item.js").Item} Item */
 /** @typedef {import("./change.js").WireBatch} WireBatch */
@@ -71,11 +72,17 @@ function* answer(wire, options, handle) {
     }
     const batch = new Batch(wire);
     yield* handle(batch);
-    return batch.failed.map(([index, error]) => ({ index, failure: toWire(error) }));
+    return batch.failed.map(([index, error]) => ({ index, failure: told(error) }));
   } catch (error) {
     // Not an Error: both engines take what is thrown here for the error of the contract.
-    throw toWire(error);
+    throw told(error);
   }
+}
+
+/** A bug's stack is in the log alone: the reason has no room for it. @param {unknown} error */
+function told(error) {
+  if (!(error instanceof Failure)) line("error", [error]);
+  return toWire(error);
 }
 
 /** Runs to the end; waits for what is yielded where it is a promise. @template T @param {Generator<any, T, any>} steps @returns {T | Promise<T>} */

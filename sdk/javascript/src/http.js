@@ -10,9 +10,11 @@
  */
 
 import { http } from "#http";
-import { decodeText, encodeText } from "./bytes.js";
-import { ask, reject, retry } from "./failure.js";
-import { Num } from "./item.js";
+import { decodeText } from "./bytes.js";
+import { bytes, text } from "./check.js";
+import { ask, invalid, reject, retry } from "./failure.js";
+import { exactJson } from "./json.js";
+import { isMap, kindOf } from "./kind.js";
 
 /** @typedef {Record<string, string> | [string, string | Uint8Array][]} Headers */
 /** @typedef {object} RequestOptions
@@ -27,6 +29,9 @@ import { Num } from "./item.js";
 
 /** What the host keeps of all headers, roughly, with something for each of them. */
 const HEADERS_BYTES_MAX = 16 * 1024;
+
+/** A day: more than any trigger's limit, and exact in nanoseconds. */
+const TIMEOUT_MS_MAX = 86_400_000;
 
 /** An answer of whatever status. */
 export class Response {
@@ -92,29 +97,33 @@ export { remove as delete };
 
 /** @param {string} method @param {string} url @param {RequestOptions} options @returns {WireRequest} */
 function wire(method, url, { headers = [], body = "", json, connectTimeoutMs, answerTimeoutMs }) {
-  const bytes = (/** @type {string | Uint8Array} */ value) => (typeof value === "string" ? encodeText(value) : value);
-  const all = (Array.isArray(headers) ? headers : Object.entries(headers)).map(([name, value]) => /** @type {[string, Uint8Array]} */ ([name, bytes(value)]));
-  if (json !== undefined) all.push(["Content-Type", encodeText("application/json")]);
+  const all = pairs(headers).map(([name, value]) => /** @type {[string, Uint8Array]} */ ([text("a header's name", name), bytes(`the header \`${name}\``, value)]));
+  if (json !== undefined) all.push(["Content-Type", bytes("", "application/json")]);
   const size = all.reduce((sum, [name, value]) => sum + name.length + value.length + 32, 0);
   if (size > HEADERS_BYTES_MAX) throw invalid(`headers of more than ${HEADERS_BYTES_MAX} bytes`);
-  return { method, url, ...parts(url), headers: all, body: bytes(json === undefined ? body : asJson(json)), connectTimeoutMs, answerTimeoutMs };
+  return {
+    method: text("the method", method),
+    url,
+    ...parts(text("the URL", url)),
+    headers: all,
+    body: bytes("the body", json === undefined ? body : exactJson("the body", json)),
+    connectTimeoutMs: timeout("connectTimeoutMs", connectTimeoutMs),
+    answerTimeoutMs: timeout("answerTimeoutMs", answerTimeoutMs),
+  };
 }
 
-/** @param {any} json @returns {string} */
-function asJson(json) {
-  try {
-    return JSON.stringify(json, exact);
-  } catch (error) {
-    throw invalid(`the body cannot be written as JSON: ${/** @type {Error} */ (error).message}`);
-  }
+/** @param {Headers} headers @returns {[string, string | Uint8Array][]} */
+function pairs(headers) {
+  if (Array.isArray(headers)) return headers;
+  if (typeof headers !== "object" || headers === null || !isMap(headers)) throw invalid(`headers are ${kindOf(headers)}: { name: "text" } is wanted, or a list of such pairs`);
+  return Object.entries(headers);
 }
 
-/** @this {any} @param {string} key @param {any} value after its own toJSON */
-function exact(key, value) {
-  const whole = this[key];
-  if (whole instanceof Num) return whole.toNumber();
-  if (typeof whole === "bigint") return new Num(String(whole)).toNumber();
-  return value;
+/** @param {string} what @param {unknown} ms @returns {number | undefined} */
+function timeout(what, ms) {
+  if (ms === undefined) return undefined;
+  if (typeof ms === "number" && ms >= 0 && ms <= TIMEOUT_MS_MAX) return ms;
+  throw invalid(`${what}: \`${String(ms)}\` is no time to wait: milliseconds from 0 to ${TIMEOUT_MS_MAX} are wanted, or none at all`);
 }
 
 /** Scheme, authority, and path with query; a fragment is the reader's own. @param {string} url @returns {{ scheme: "https" | "http", authority: string, path: string }} */
@@ -122,9 +131,4 @@ function parts(url) {
   const [, scheme, authority, path = ""] = /^(https?):\/\/([^/?#]+)([^#]*)/.exec(url) ?? [];
   if (scheme === undefined) throw invalid("a URL is https://HOST/PATH, or http://");
   return { scheme: /** @type {"https" | "http"} */ (scheme), authority, path: path === "" ? "/" : path };
-}
-
-/** @param {string} val */
-function invalid(val) {
-  return Object.assign(new Error(val), { payload: { tag: "invalid", val } });
 }

@@ -6,16 +6,22 @@
  */
 
 import { decodeBase64, encodeBase64 } from "./bytes.js";
+import { isMap, kindOf } from "./kind.js";
 
 /**
  * @typedef {string | boolean | null | Num | number | bigint | Uint8Array | Value[] | Set<string> | Set<Num | number | bigint> | Set<Uint8Array> | { [name: string]: Value | undefined }} Value
  */
 
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
+
 /** What an attribute may hold. An item that was read has each number as a `Num`; one that is written may have numbers and bigints too.
  * @typedef {{ [name: string]: any }} Item
  */
 
-/** A number of DynamoDB's, as its text: exact. `Number(n)`, `n > 5` and `n + 1` work where a JavaScript number holds it exactly, and throw where not. */
+/**
+ * A number of DynamoDB's, as its text: exact. `n.sign()`, `n.compare(5)` and `n.equals(5)` are so for all of its digits. In plain JavaScript `n > 5` and `n + 1` work
+ * too where a JavaScript number holds it exactly, and throw a RangeError where not; TypeScript wants `n.toNumber()` there, which throws likewise.
+ */
 export class Num {
   /** @param {string | number | bigint | Num} value */
   constructor(value) {
@@ -50,6 +56,23 @@ export class Num {
     return plain(this.text) === plain(new Num(other).text);
   }
 
+  /** @returns {-1 | 0 | 1} below zero, zero, above */
+  sign() {
+    if (!/[1-9]/.test(this.text.replace(/e.*/i, ""))) return 0;
+    return this.text.startsWith("-") ? -1 : 1;
+  }
+
+  /** Exactly, however many digits there are. @param {string | number | bigint | Num} other @returns {-1 | 0 | 1} less than the other, equal, greater */
+  compare(other) {
+    const [one, two] = [parts(this.text), parts(numberText(other))];
+    const [sign, itsSign] = [signOf(one), signOf(two)];
+    if (sign !== itsSign || sign === 0) return /** @type {-1 | 0 | 1} */ (Math.sign(sign - itsSign));
+    // The power of ten of the first digit, then digit by digit.
+    const size = one.digits.length + one.exponent - (two.digits.length + two.exponent);
+    const larger = size !== 0 ? size : one.digits < two.digits ? -1 : one.digits > two.digits ? 1 : 0;
+    return /** @type {-1 | 0 | 1} */ (sign * Math.sign(larger) + 0);
+  }
+
   valueOf() {
     return this.toNumber();
   }
@@ -67,10 +90,15 @@ export class Num {
 /** @param {string | number | bigint | Num} value @returns {string} */
 export function numberText(value) {
   if (value instanceof Num) return value.text;
-  const text = String(value);
-  if (!/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text)) throw new TypeError(`\`${text}\` is no number that DynamoDB could hold`);
-  return text;
+  // Text alone can be anything.
+  if (typeof value === "bigint" || (typeof value === "number" && Number.isFinite(value))) return String(value);
+  if (typeof value === "string" && NUMBER.test(value)) return value;
+  const shown = typeof value === "string" || typeof value === "number" ? `\`${value}\`` : kindOf(value);
+  throw new TypeError(`${shown} is no number that DynamoDB could hold`);
 }
+
+/** @param {{ negative: boolean, digits: string }} parts */
+const signOf = ({ negative, digits }) => (digits === "0" ? 0 : negative ? -1 : 1);
 
 /** Sign, digits without zeros around them, and the power of ten of the last of them. @param {string} text */
 function parts(text) {
@@ -140,6 +168,9 @@ export function readValue(wire) {
 
 /** @param {Item} item @returns {string} as DynamoDB JSON. Attributes that are undefined are left out. */
 export function itemJson(item) {
+  if (typeof item !== "object" || item === null || Array.isArray(item) || item instanceof Set || !isMap(item)) {
+    throw new TypeError(`an item is an object of its attributes, and this is ${kindOf(item)}`);
+  }
   return JSON.stringify(writeMap(item, ""));
 }
 
@@ -163,8 +194,8 @@ export function writeValue(value, path = "value") {
   if (value instanceof Set) return at(path, () => writeSet([...value]));
   if (Array.isArray(value)) return { L: value.map((element, index) => writeValue(element, `${path}[${index}]`)) };
   if (value instanceof Date) throw new TypeError(`\`${path}\`: DynamoDB has no dates: write toISOString(), or a number of seconds`);
-  if (typeof value === "object") return { M: writeMap(value, path) };
-  throw new TypeError(`\`${path}\`: a ${typeof value} is no value of DynamoDB's`);
+  if (typeof value === "object" && isMap(value)) return { M: writeMap(value, path) };
+  throw new TypeError(`\`${path}\`: ${kindOf(value)} is no value of DynamoDB's`);
 }
 
 /** @param {any[]} elements */
@@ -172,6 +203,8 @@ function writeSet(elements) {
   if (elements.length === 0) throw new TypeError("a set of DynamoDB's has at least one element");
   if (elements.every((element) => typeof element === "string")) return { SS: elements };
   if (elements.every((element) => element instanceof Uint8Array)) return { BS: elements.map(encodeBase64) };
+  const other = elements.find((element) => typeof element !== "number" && typeof element !== "bigint" && !(element instanceof Num));
+  if (other !== undefined) throw new TypeError(`a set of DynamoDB's is of strings, of numbers or of Uint8Arrays, and in this one is ${kindOf(other)} among others`);
   return { NS: elements.map(numberText) };
 }
 

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { reason } from "./failure.js";
 import { drive } from "./handler.js";
 import { line } from "./log.js";
 import * as settings from "./settings.js";
@@ -38,7 +39,7 @@ export function lambda(load) {
             return failures(batch, result);
           } catch (error) {
             line("error", [error]);
-            throw { tag: "retry", val: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
+            throw { tag: "retry", val: reason(error).toWellFormed() };
           }
         })(),
       );

@@ -1,10 +1,11 @@
 /** Lines in the host's log, under the trigger's name. @module */
 
 import { logging } from "#host";
+import { wellFormed } from "./check.js";
 
 /** @param {string} level @param {unknown[]} parts */
 export function line(level, parts) {
-  logging.log(level, "", parts.map(text).join(" "));
+  logging.log(level, "", wellFormed(parts.map(text).join(" ")));
 }
 
 /** @param {unknown} part @returns {string} */

@@ -2,7 +2,9 @@
 
 import { mailer } from "#host";
 import { placeOf } from "./change.js";
-import { ask } from "./failure.js";
+import { optionalText, text } from "./check.js";
+import { ask, invalid } from "./failure.js";
+import { kindOf } from "./kind.js";
 
 /**
  * @typedef {object} Mail
@@ -17,8 +19,19 @@ import { ask } from "./failure.js";
 
 /** @param {import("./change.js").Change<any, any>} change @param {Mail} mail */
 export function send(change, mail) {
-  const to = typeof mail.to === "string" ? [mail.to] : mail.to;
-  const message = { to, replyTo: mail.replyTo, subject: mail.subject, text: mail.text, html: mail.html };
   const place = placeOf(change);
-  ask("mail", () => mailer.send(place, mail.mailer, message, mail.key ?? ""));
+  ask("mail", () => mailer.send(place, optionalText("the mailer", mail.mailer), message(mail), optionalText("the key", mail.key) ?? ""));
+}
+
+/** @param {Mail} mail */
+function message({ to, replyTo, subject, text: plain, html }) {
+  const all = typeof to === "string" ? [to] : to;
+  if (!Array.isArray(all)) throw invalid(`to is ${kindOf(to)}: an address is wanted, or a list of them`);
+  return {
+    to: all.map((one) => text("an address in to", one)),
+    replyTo: optionalText("replyTo", replyTo),
+    subject: text("the subject", subject),
+    text: optionalText("the text", plain),
+    html: optionalText("the html", html),
+  };
 }

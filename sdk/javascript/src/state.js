@@ -2,9 +2,11 @@
 
 import { u64 } from "#engine";
 import { state } from "#host";
-import { decodeText, encodeText } from "./bytes.js";
+import { decodeText } from "./bytes.js";
 import { placeOf } from "./change.js";
+import { bytes, instant, text } from "./check.js";
 import { ask } from "./failure.js";
+import { exactJson } from "./json.js";
 
 /** @typedef {import("./change.js").Change<any, any>} AnyChange */
 /** @typedef {{ expires?: Date | number }} SetOptions expires: a time, or milliseconds since 1970, after which the entry is as good as deleted */
@@ -16,40 +18,45 @@ export function get(change, key) {
 
 /** Many at once, which is quicker. @param {[AnyChange, string][]} reads @returns {(Uint8Array | undefined)[]} in their order */
 export function getMany(reads) {
-  const wire = reads.map(([change, key]) => ({ change: placeOf(change), key }));
-  const values = ask("state", () => state.get(wire));
+  const values = ask("state", () => state.get(reads.map(([change, key]) => ({ change: placeOf(change), key: text("the key", key) }))));
   return values.map((/** @type {any} */ value) => (value == null ? undefined : value instanceof Uint8Array ? value : Uint8Array.from(value)));
 }
 
 /** @param {AnyChange} change @param {string} key @returns {string | undefined} */
 export function getText(change, key) {
-  const bytes = get(change, key);
-  return bytes && decodeText(bytes);
+  const found = get(change, key);
+  return found && decodeText(found);
 }
 
-/** @param {AnyChange} change @param {string} key @returns {any} what `setJson` was given, or undefined */
+/** @param {AnyChange} change @param {string} key @returns {any} what `setJson` was given, numbers as JavaScript's own; undefined where there is nothing */
 export function getJson(change, key) {
-  const text = getText(change, key);
-  return text === undefined ? undefined : JSON.parse(text);
+  const found = getText(change, key);
+  return found === undefined ? undefined : JSON.parse(found);
 }
 
 /** @param {AnyChange} change @param {string} key at most 2 KiB @param {Uint8Array | string} value at most 256 KiB @param {SetOptions} [options] */
 export function set(change, key, value, options = {}) {
-  const bytes = typeof value === "string" ? encodeText(value) : value;
-  const expires = options.expires === undefined ? undefined : u64(Math.trunc(Number(options.expires)));
-  const place = placeOf(change);
-  ask(`state \`${key}\``, () => state.set(place, key, bytes, expires));
+  write(change, key, () => bytes("the value", value), options);
 }
 
-/** @param {AnyChange} change @param {string} key @param {any} value @param {SetOptions} [options] */
-export function setJson(change, key, value, options) {
-  set(change, key, JSON.stringify(value), options);
+/**
+ * What JSON cannot hold is refused, with its path: a Set, a Uint8Array. A `Num` or bigint is a number in it, and refused where that would not be exact: `n.text` is text.
+ * @param {AnyChange} change @param {string} key @param {any} value @param {SetOptions} [options]
+ */
+export function setJson(change, key, value, options = {}) {
+  write(change, key, () => bytes("the value", exactJson("the value", value)), options);
+}
+
+/** @param {AnyChange} change @param {string} key @param {() => Uint8Array} value @param {SetOptions} options */
+function write(change, key, value, { expires }) {
+  const place = placeOf(change);
+  ask("state", () => state.set(place, text("the key", key), value(), expires === undefined ? undefined : u64(instant("expires", expires))), key);
 }
 
 /** @param {AnyChange} change @param {string} key */
 function remove(change, key) {
   const place = placeOf(change);
-  ask(`state \`${key}\``, () => state.delete(place, key));
+  ask("state", () => state.delete(place, text("the key", key)), key);
 }
 
 export { remove as delete };

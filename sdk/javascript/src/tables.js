@@ -7,8 +7,10 @@
 
 import { tables } from "#host";
 import { placeOf } from "./change.js";
-import { ask, hostError } from "./failure.js";
+import { optionalText, text, texts } from "./check.js";
+import { ask, hostError, invalid } from "./failure.js";
 import { itemJson, parseItem } from "./item.js";
+import { kindOf } from "./kind.js";
 
 /** @typedef {import("./item.js").Item} Item */
 /** @typedef {import("./failure.js").HostError} HostError */
@@ -26,18 +28,28 @@ import { itemJson, parseItem } from "./item.js";
 
 /** @param {Condition | undefined} condition */
 function wireCondition(condition) {
-  if (condition === undefined) return undefined;
+  if (condition === undefined || condition === null) return undefined;
   const { expression, names = {}, values } = condition;
-  return { expression, names: Object.entries(names), values: values && itemJson(values) };
+  return { expression: text("the condition's expression", expression), names: texts("placeholder", names), values: values && itemJson(values) };
 }
 
 /** @param {Write | Check} write @returns {{ tag: string, val: any }} */
 function wire(write) {
+  if (typeof write !== "object" || write === null) throw invalid(`a write is ${kindOf(write)}: { put: item } or the like is wanted`);
   if ("put" in write) return { tag: "put", val: { item: itemJson(write.put), condition: wireCondition(write.condition) } };
   if ("delete" in write) return { tag: "delete", val: { key: itemJson(write.delete), condition: wireCondition(write.condition) } };
   if ("check" in write) return { tag: "check", val: { key: itemJson(write.check), condition: wireCondition(write.condition) } };
-  const { update, expression, condition, names = {}, values } = write;
-  return { tag: "update", val: { key: itemJson(update), expression, condition, names: Object.entries(names), values: values && itemJson(values) } };
+  if (!("update" in write)) throw invalid("a write that is none of put, update and delete, nor a transaction's check");
+  const { update, names = {}, values } = write;
+  const [expression, condition] = [text("the update's expression", write.expression), optionalText("the update's condition", write.condition)];
+  return { tag: "update", val: { key: itemJson(update), expression, condition, names: texts("placeholder", names), values: values && itemJson(values) } };
+}
+
+/** @param {Write} write */
+function wireAlone(write) {
+  const made = wire(write);
+  if (made.tag === "check") throw invalid("a check writes nothing: it is for transactions, `tables.transact`");
+  return made;
 }
 
 /**
@@ -46,7 +58,7 @@ function wire(write) {
  * @returns {(HostError | undefined)[]} for each write, in order, why it was not made
  */
 export function write(table, writes) {
-  const results = ask(`table \`${table}\``, () => tables.write(table, writes.map(wire)));
+  const results = ask("table", () => tables.write(text("the name", table), writes.map(wireAlone)), table);
   return results.map((/** @type {any} */ result) => (result?.tag === "err" ? hostError(`table \`${table}\``, result.val) : undefined));
 }
 
@@ -74,7 +86,7 @@ function remove(table, key, options = {}) {
 /** All of at most 100 writes, or none. Made again for the same change within ten minutes, it is made once. @param {import("./change.js").Change<any, any>} change @param {TransactWrite[]} writes */
 export function transact(change, writes) {
   const place = placeOf(change);
-  ask("transaction", () => tables.transact(place, writes.map((one) => ({ table: one.table, action: wire(one) }))));
+  ask("transaction", () => tables.transact(place, writes.map((one) => ({ action: wire(one), table: text("a table's name", one.table) }))));
 }
 
 /**
@@ -83,7 +95,7 @@ export function transact(change, writes) {
  * @returns {(Item | undefined)[]}
  */
 export function getMany(table, keys, { consistent = false } = {}) {
-  const found = ask(`table \`${table}\``, () => tables.get(table, keys.map(itemJson), consistent));
+  const found = ask("table", () => tables.get(text("the name", table), keys.map(itemJson), Boolean(consistent)), table);
   return found.map((/** @type {any} */ item) => (item == null ? undefined : parseItem(item)));
 }
 

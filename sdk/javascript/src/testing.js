@@ -40,20 +40,22 @@ export function batch(changes, fields = {}) {
 }
 
 /**
- * Hands the changes to the plugin as one batch.
+ * Hands the changes to the plugin as one batch. Of those that did not fail, `host.held` says which are delivered again with one that did.
  * @param {Plugin} plugin @param {WireChange[] | WireBatch} changes
  * @returns {Promise<{ index: number, retry?: string, reject?: string }[]>} what failed, all of them where the batch failed as a whole
  */
 export async function run(plugin, changes) {
   const wire = Array.isArray(changes) ? batch(changes) : changes;
+  const host = currentHost();
+  host.begin(wire.changes.length);
   try {
     const failed = await plugin.handle(wire);
-    currentHost().settle(new Set(failed.map((/** @type {any} */ one) => one.index)));
+    host.end(wire.changes, new Map(failed.map((/** @type {any} */ { index, failure }) => [index, failure.tag])));
     return failed.map((/** @type {any} */ { index, failure }) => ({ index, [failure.tag]: failure.val }));
   } catch (error) {
     const { tag, val } = /** @type {any} */ (error) ?? {};
     if (tag !== "retry" && tag !== "reject") throw error;
-    currentHost().settle("all");
+    host.settle("all");
     return wire.changes.map((_, index) => ({ index, [tag]: val }));
   }
 }
@@ -65,10 +67,14 @@ export function noAnswer(reason = "no answer") {
 
 /** Asks as the host does before a version serves. @param {Plugin} plugin @param {Partial<WireBatch>} [fields] @returns {Promise<string | undefined>} why it would not serve */
 export async function probe(plugin, fields) {
+  const host = currentHost();
+  host.begin(0);
   try {
     await plugin.handle(batch([], fields));
     return undefined;
   } catch (error) {
     return /** @type {any} */ (error)?.val ?? String(error);
+  } finally {
+    host.settle(new Set());
   }
 }

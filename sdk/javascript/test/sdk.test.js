@@ -24,8 +24,55 @@ test("what DynamoDB cannot hold is refused, with its place", () => {
     [{ a: new Set() }, /`a`: a set of DynamoDB's has at least one element/],
     [{ a: new Date(0) }, /`a`: DynamoDB has no dates/],
     [{ a: () => 1 }, /`a`: a function/],
+    [{ a: { b: new Map([["k", 1]]) } }, /`a\.b`: a Map is no value of DynamoDB's/],
+    [{ a: new ArrayBuffer(2) }, /`a`: an ArrayBuffer is no value/],
+    [{ a: Promise.resolve(1) }, /`a`: a Promise is no value/],
+    [{ a: new Error("x") }, /`a`: an Error is no value/],
+    [{ a: new URL("https://h") }, /`a`: a URL is no value/],
+    [{ a: [new Float32Array(1)] }, /`a\[0\]`: a Float32Array is no value/],
+    [{ a: new (class Later { then = () => {}; })() }, /`a`: a Later is no value/],
+    [{ a: new Set(["1", 2]) }, /`a`: a set of DynamoDB's is of strings, of numbers or of Uint8Arrays, and in this one is a string among others/],
+    [{ a: new Set([1, null]) }, /in this one is null among others/],
+    [new Map([["a", 1]]), /an item is an object of its attributes, and this is a Map/],
+    [[1], /and this is an Array/],
+    [undefined, /and this is undefined/],
   ];
   for (const [item, message] of rows) assert.throws(() => itemJson(/** @type {any} */ (item)), message);
+});
+
+test("objects of an author's own are maps", () => {
+  class Order {
+    #secret = 1;
+    total = 2n;
+    get twice() {
+      return this.#secret * 2;
+    }
+  }
+  const nothing = Object.assign(Object.create(null), { a: 1 });
+  assert.equal(itemJson({ order: new Order(), nothing, empty: new (class Tags {})() }), '{"order":{"M":{"total":{"N":"2"}}},"nothing":{"M":{"a":{"N":"1"}}},"empty":{"M":{}}}');
+});
+
+test("numbers compare by all of their digits", () => {
+  /** @type {[string | number | bigint, string | number | bigint, number][]} */
+  const rows = [
+    ["1", 1.0, 0],
+    ["100", "1e2", 0],
+    ["-0", "0.00", 0],
+    ["12345678901234567890123456789012345678", "12345678901234567890123456789012345679", -1],
+    ["1E+125", "9.9E+124", 1],
+    ["1E-130", 0, 1],
+    ["-1E-130", "0e5", -1],
+    ["-2", "-10", 1],
+    ["0.12", "0.123", -1],
+    ["-0.12", "-0.123", 1],
+    [5n, "-5", 1],
+    ["1e999999999", "2e999999999", -1],
+  ];
+  for (const [one, other, expected] of rows) {
+    assert.equal(new Num(one).compare(other), expected, `${one} ${other}`);
+    assert.ok(Object.is(new Num(other).compare(new Num(one)), expected === 0 ? 0 : -expected), `${other} ${one}`);
+  }
+  for (const [text, expected] of /** @type {[string, number][]} */ ([["-0.0e3", 0], ["+.5", 1], ["-1E-130", -1], ["0E9", 0]])) assert.equal(new Num(text).sign(), expected, text);
 });
 
 test("numbers are exact or refuse", () => {

@@ -34,8 +34,13 @@ export declare class HostError extends Failure {
     /** @param {HostErrorKind} code @param {string} reason @param {any} [detail] */
     constructor(code: HostErrorKind, reason: string, detail?: any);
 }
-/** Calls the host; what it throws in either engine has the error of the contract in `payload`. @template T @param {string} what @param {() => T} call @returns {T} */
-export declare function ask<T>(what: string, call: () => T): T;
+/** As the host says that a call is not one: for `ask`. @param {string} val @returns {Error} */
+export declare function invalid(val: string): Error;
+/**
+ * Calls the host; what it throws in either engine has the error of the contract in `payload`.
+ * @template T @param {string} what @param {() => T} call @param {unknown} [name] which one, put together where it is told @returns {T}
+ */
+export declare function ask<T>(what: string, call: () => T, name?: unknown): T;
 /** @param {string} what @param {{ tag: string, val?: any }} payload */
 export declare function hostError(what: string, { tag, val }: {
     tag: string;
@@ -43,3 +48,5 @@ export declare function hostError(what: string, { tag, val }: {
 }): HostError;
 /** @param {unknown} error whatever was thrown @returns {WireFailure} */
 export declare function toWire(error: unknown): WireFailure;
+/** @param {unknown} error @returns {string} */
+export declare function reason(error: unknown): string;

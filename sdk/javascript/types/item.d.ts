@@ -10,13 +10,13 @@ export type Value = string | boolean | null | Num | number | bigint | Uint8Array
 export type Item = {
     [name: string]: any;
 };
-/**
- * @typedef {string | boolean | null | Num | number | bigint | Uint8Array | Value[] | Set<string> | Set<Num | number | bigint> | Set<Uint8Array> | { [name: string]: Value | undefined }} Value
- */
 /** What an attribute may hold. An item that was read has each number as a `Num`; one that is written may have numbers and bigints too.
  * @typedef {{ [name: string]: any }} Item
  */
-/** A number of DynamoDB's, as its text: exact. `Number(n)`, `n > 5` and `n + 1` work where a JavaScript number holds it exactly, and throw where not. */
+/**
+ * A number of DynamoDB's, as its text: exact. `n.sign()`, `n.compare(5)` and `n.equals(5)` are so for all of its digits. In plain JavaScript `n > 5` and `n + 1` work
+ * too where a JavaScript number holds it exactly, and throw a RangeError where not; TypeScript wants `n.toNumber()` there, which throws likewise.
+ */
 export declare class Num {
     /** @readonly @type {string} as DynamoDB writes it */
     text: string;
@@ -30,6 +30,10 @@ export declare class Num {
     toBigInt(): bigint;
     /** @param {string | number | bigint | Num} other */
     equals(other: string | number | bigint | Num): boolean;
+    /** @returns {-1 | 0 | 1} below zero, zero, above */
+    sign(): -1 | 0 | 1;
+    /** Exactly, however many digits there are. @param {string | number | bigint | Num} other @returns {-1 | 0 | 1} less than the other, equal, greater */
+    compare(other: string | number | bigint | Num): -1 | 0 | 1;
     valueOf(): number;
     toString(): string;
     /** In JSON it is a string, so that it stays exact. */

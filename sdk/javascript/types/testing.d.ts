@@ -22,7 +22,7 @@ export declare const expire: (keys: Item, oldImage: Item) => WireChange;
 /** @param {WireChange[]} changes @param {Partial<WireBatch>} [fields] @returns {WireBatch} event IDs and sequence numbers count from 1 */
 export declare function batch(changes: WireChange[], fields?: Partial<WireBatch>): WireBatch;
 /**
- * Hands the changes to the plugin as one batch.
+ * Hands the changes to the plugin as one batch. Of those that did not fail, `host.held` says which are delivered again with one that did.
  * @param {Plugin} plugin @param {WireChange[] | WireBatch} changes
  * @returns {Promise<{ index: number, retry?: string, reject?: string }[]>} what failed, all of them where the batch failed as a whole
  */

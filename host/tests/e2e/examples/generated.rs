@@ -72,9 +72,15 @@ fn javascript_types_are_fresh_and_sound() {
 #[test]
 fn examples_in_typescript_are_sound() {
     let (repository, made) = (repository(), tempfile::tempdir().unwrap());
+    // What its README begins with, too.
+    let readme = fs::read_to_string(repository.join("sdk/javascript/README.md")).unwrap();
+    let (_, after) = readme.split_once("```ts\n").unwrap();
+    fs::write(made.path().join("readme.ts"), after.split_once("```").unwrap().0).unwrap();
+    let example = repository.join("examples/audit-log-typescript");
     let config = serde_json::json!({
-        "extends": repository.join("examples/audit-log-typescript/tsconfig.json"),
+        "extends": example.join("tsconfig.json"),
         "compilerOptions": { "paths": { "@tripline/sdk": [repository.join("sdk/javascript/types/index.d.ts")] } },
+        "files": ["readme.ts", example.join("plugin.ts")],
     });
     fs::write(made.path().join("tsconfig.json"), config.to_string()).unwrap();
     run(Command::new(node_tools().join("node_modules/.bin/tsc")).arg("-p").arg(made.path()));

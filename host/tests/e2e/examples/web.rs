@@ -68,7 +68,7 @@ fn says(logs: &str, line: &str) {
 }
 
 /// What any of the SDKs makes of the same answers.
-async fn check(component: PathBuf) {
+async fn check(component: PathBuf) -> String {
     let server = WebServer::start(answers());
     let (logs, all) = run(component, &IDS, &server).await;
     for line in ["fine: 201 server 13", "busy: 201 server 13", "large: 201 server 600011", "slow: unavailable"] {
@@ -88,12 +88,31 @@ async fn check(component: PathBuf) {
     let (fine, busy) = (&asked("fine")[0], asked("busy"));
     assert_eq!((&*fine.method, fine.header("content-type"), &*fine.body), ("POST", vec!["application/json"], &br#"{"id":"fine"}"#[..]));
     assert_eq!(busy[0].header("idempotency-key"), busy[1].header("idempotency-key"));
+    logs
 }
+
+/// Of JavaScript's, which has no types at runtime; the last line is a lone surrogate's.
+const REFUSALS: [&str; 13] = [
+    "invalid: counter `orders`: label `year` is a Num: text is wanted, as String(…) makes it",
+    "invalid: counter `orders`: label `year` is undefined: text is wanted",
+    "invalid: metric `things`: the delta: `-1` is no whole number from 0 to 9007199254740991",
+    "invalid: metric `things`: the delta: `NaN` is no whole number from 0 to 9007199254740991",
+    "invalid: metric `level`: the value is a string: a number is wanted",
+    "invalid: state `k`: the value is a number: a string or a Uint8Array is wanted",
+    "invalid: state `k`: expires: `Invalid Date` is no time since 1970: a Date or its milliseconds are wanted",
+    "invalid: state `k`: the value cannot be written as JSON: it is undefined",
+    "invalid: state `k`: the value cannot be written as JSON: `tags`: JSON has no way to write a Set: write [...set]",
+    "invalid: mail: the subject is a number: text is wanted, as String(…) makes it",
+    "invalid: table `t`: a check writes nothing: it is for transactions, `tables.transact`",
+    "invalid: http: answerTimeoutMs: `-1` is no time to wait: milliseconds from 0 to 86400000 are wanted, or none at all",
+    "a lone surrogate: \u{fffd}.",
+];
 
 /// `{"id":"fine"}` has 13 bytes in both, since neither puts spaces into it.
 #[tokio::test(flavor = "multi_thread")]
 async fn http_in_typescript_on_quickjs() {
-    check(made_of(&folder(), "web-quickjs", "plugin.ts", JAVASCRIPT, &[])).await;
+    let logs = check(made_of(&folder(), "web-quickjs", "plugin.ts", JAVASCRIPT, &[])).await;
+    REFUSALS.iter().for_each(|line| says(&logs, line));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,5 +127,6 @@ async fn fetch_and_http_in_typescript_on_starlingmonkey() {
     let (logs, all) = run(component, &["fine", "busy", "refused"], &server).await;
     says(&logs, "fine: 201 server 13 201");
     says(&logs, "busy: 201 server 13 201");
+    REFUSALS.iter().for_each(|line| says(&logs, line));
     says(&all, "the server answers 400");
 }

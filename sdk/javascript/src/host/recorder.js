@@ -1,23 +1,39 @@
 /**
  * What stands in for the host in Node: it answers as the contract says, and keeps what it was asked.
  *
- * What holds: what a failed change has done to counters, state and mail is gone once its run has ended, as in a host. One host at a time: the newest.
+ * What holds: what a change that is not done has done to counters, state and mail is gone once its run has ended, as in a host: one that failed, and one that is held
+ * back with it. One host at a time: the newest.
  * @module
  */
 
 import { decodeText, encodeText } from "../bytes.js";
+import { invalid } from "../failure.js";
 import { itemJson, parseItem, sameValue } from "../item.js";
+import * as bounds from "./bounds.js";
+import { heldBack } from "./held.js";
 
-/** @typedef {"counters" | "state" | "tables" | "mailers" | "metrics" | "http"} Grant */
+/** @typedef {"counters" | "state" | "tables" | "reads" | "mailers" | "metrics" | "http"} Grant `tables` is to write in them, `reads` to read them */
 /** @typedef {{ change: number, mailer?: string, to: string[], replyTo?: string, subject: string, text?: string, html?: string, key: string }} SentMail */
 /** @typedef {{ table: string, kind: "put" | "update" | "delete" | "check", item: import("../item.js").Item, expression?: string, condition?: any, values?: import("../item.js").Item }} MadeWrite */
 
 /** @typedef {{ status: number, headers?: Record<string, string>, body?: string | Uint8Array, json?: any }} CannedAnswer */
 
+/** A run under way: how many changes it has, who wrote each key last and what was there before, and who read what another one wrote.
+ * @typedef {{ size: number, isProbe: boolean, budget: bounds.Budget, before: Map<string, Uint8Array | undefined>, writes: { change: number, key: string, value: Uint8Array | undefined }[], writers: Map<string, number>, reads: Map<string, { reader: number, writer: number }> }} Run
+ */
+
+/** @param {number} size @param {boolean} isProbe @returns {Run} */
+function newRun(size, isProbe) {
+  return { size, isProbe, budget: new bounds.Budget(), before: new Map(), writes: [], writers: new Map(), reads: new Map() };
+}
+
 /** @param {string} tag @param {string} [val] @returns {never} */
 function refuse(tag, val) {
   throw Object.assign(new Error(val), { payload: { tag, val } });
 }
+
+/** @param {Record<string, string>} labels */
+const sorted = (labels) => JSON.stringify(Object.entries(labels).sort());
 
 /** @type {Host} */
 let current;
@@ -27,17 +43,23 @@ export const currentHost = () => current ?? new Host();
 
 /** A host of nothing but memory. Making one makes it the one that the SDK talks to. */
 export class Host {
+  #run = newRun(Infinity, false);
+  /** @type {Map<string, string>} Of each metric its kind. */
+  #kinds = new Map();
+  /** @type {Set<string>} */
+  #series = new Set();
+
   /** @param {{ settings?: Record<string, any>, grants?: Grant[] }} [options] settings that are no strings become JSON, as in a host; all is granted where `grants` is left out */
   constructor({ settings = {}, grants } = {}) {
     /** @type {Record<string, any>} */ this.settings = settings;
     /** @type {Set<Grant> | undefined} */ this.grants = grants && new Set(grants);
     /** @type {{ change: number, name: string, labels: Record<string, string>, delta: string }[]} */ this.added = [];
     /** @type {Map<string, Uint8Array>} */ this.entries = new Map();
-    /** @type {{ change: number, key: string, before: Uint8Array | undefined }[]} */ this.undo = [];
     /** @type {SentMail[]} */ this.mails = [];
     /** @type {MadeWrite[]} */ this.writes = [];
     /** @type {Map<string, import("../item.js").Item[]>} */ this.tables = new Map();
     /** @type {{ kind: string, name: string, labels: Record<string, string>, value: number }[]} */ this.samples = [];
+    /** Of the last run, places of the changes that did not fail and yet are not done, in order: they are delivered again with one that failed. @type {number[]} */ this.held = [];
     /** Those of changes that failed too: they were sent. @type {import("../http.js").WireRequest[]} */ this.requests = [];
     /** @type {{ level: string, message: string }[]} */ this.logs = [];
     /**
@@ -52,7 +74,6 @@ export class Host {
 
   /** What was added to the counter of this name and these labels, in order. @param {string} name @param {Record<string, string>} [labels] */
   counter(name, labels = {}) {
-    const sorted = (/** @type {Record<string, string>} */ one) => JSON.stringify(Object.entries(one).sort());
     return this.added.filter((one) => one.name === name && sorted(one.labels) === sorted(labels)).map((one) => one.delta);
   }
 
@@ -67,24 +88,97 @@ export class Host {
     if (this.grants && !this.grants.has(grant)) refuse("access-denied", `trigger \`test\` is not granted ${grant}`);
   }
 
-  /** Ends a run: what the failed changes have done is taken back. @param {Set<number> | "all"} failed */
+  /** @param {number} size of the batch; an empty one is a probe */
+  begin(size) {
+    this.#run = newRun(size, size === 0);
+    this.held = [];
+  }
+
+  get isProbe() {
+    return this.#run.isProbe;
+  }
+
+  /** Ends a run: what is not done is taken back, and `held` says what was held back. @param {import("../change.js").WireChange[]} changes @param {Map<number, "retry" | "reject">} failures by place */
+  end(changes, failures) {
+    this.held = heldBack(changes, failures, [...this.#run.reads.values()]);
+    this.settle(new Set([...failures.keys(), ...this.held]));
+  }
+
+  /** Takes back what these changes have done. @param {Set<number> | "all"} failed */
   settle(failed) {
     const stays = (/** @type {{ change: number }} */ one) => failed !== "all" && !failed.has(one.change);
     this.added = this.added.filter((one) => one.change < 0 || stays(one)).map((one) => ({ ...one, change: -1 }));
     this.mails = this.mails.filter((one) => one.change < 0 || stays(one)).map((one) => ({ ...one, change: -1 }));
-    for (const { key, before } of this.undo.filter((one) => !stays(one)).reverse()) {
-      if (before === undefined) this.entries.delete(key);
-      else this.entries.set(key, before);
-    }
-    this.undo = [];
+    // From the start again, without them: what a later change has written stays.
+    for (const [key, value] of this.#run.before) this.#put(key, value);
+    for (const { key, value } of this.#run.writes.filter(stays)) this.#put(key, value);
+    this.#run = newRun(Infinity, false);
+  }
+
+  /** @param {string} key @param {Uint8Array | undefined} value */
+  #put(key, value) {
+    if (value === undefined) this.entries.delete(key);
+    else this.entries.set(key, value);
+  }
+
+  /** @param {number} change */
+  check(change) {
+    if (change >= this.#run.size) throw invalid(`change ${change} is not in this batch of ${this.#run.size}`);
+  }
+
+  /** One more effect of the change. @param {number} change @param {...(string | Uint8Array | undefined)} parts */
+  spend(change, ...parts) {
+    this.check(change);
+    this.#run.budget.spend(...parts);
   }
 
   /** @param {number} change @param {string} key @param {Uint8Array | undefined} value */
   setEntry(change, key, value) {
     this.wants("state");
-    this.undo.push({ change, key, before: this.entries.get(key) });
-    if (value === undefined) this.entries.delete(key);
-    else this.entries.set(key, value);
+    bounds.checkKey(key);
+    if (value) bounds.checkValue(value);
+    this.spend(change, key, value);
+    const run = this.#run;
+    if (!run.before.has(key)) run.before.set(key, this.entries.get(key));
+    // A copy: the caller may write on in its own.
+    const kept = value?.slice();
+    run.writes.push({ change, key, value: kept });
+    run.writers.set(key, change);
+    this.#put(key, kept);
+  }
+
+  /** @param {number} change @param {string} key @returns {Uint8Array | undefined} */
+  readEntry(change, key) {
+    bounds.checkKey(key);
+    this.check(change);
+    const writer = this.#run.writers.get(key);
+    if (writer !== undefined && writer !== change) this.#run.reads.set(`${change} ${writer}`, { reader: change, writer });
+    return this.entries.get(key)?.slice();
+  }
+
+  /** @param {SentMail} mail */
+  accept(mail) {
+    bounds.checkMail(mail, mail.key);
+    const { to, replyTo, subject, text, html } = mail;
+    this.spend(mail.change, ...to, replyTo, subject, text, html);
+    if (!this.mails.some((one) => one.change === mail.change && one.key === mail.key)) this.mails.push(mail);
+    else this.logs.push({ level: "warn", message: "mail not sent: the outbox has a mail of this change and key" });
+  }
+
+  /** @param {{ kind: "count" | "gauge" | "histogram", name: string, labels: Record<string, string>, value: number }} sample */
+  measure(sample) {
+    const { kind, name, labels } = sample;
+    const words = { count: "counter", gauge: "gauge", histogram: "histogram" };
+    const was = this.#kinds.get(name) ?? words[kind];
+    if (was !== words[kind]) throw invalid(`the metric \`${name}\` is a ${was} already, and no ${words[kind]}: give one of them another name`);
+    this.#kinds.set(name, was);
+    const series = `${name} ${sorted(labels)}`;
+    if (!this.#series.has(series) && this.#series.size >= bounds.METRIC_SERIES_MAX) {
+      this.logs.push({ level: "warn", message: `metric \`${name}\`: dropped, since a trigger has at most ${bounds.METRIC_SERIES_MAX} series` });
+      return;
+    }
+    this.#series.add(series);
+    this.samples.push(sample);
   }
 
   /** @param {string} table @param {{ tag: string, val: any }} wire @returns {{ tag: string, val?: any }} */
@@ -102,21 +196,25 @@ export class Host {
 export const counters = {
   /** @param {number} change @param {string} name @param {[string, string][]} labels @param {string} delta */
   add(change, name, labels, delta) {
-    currentHost().wants("counters");
-    if (!/^[a-z][a-z0-9_]{0,63}$/.test(name)) refuse("invalid", `the counter's name \`${name}\`: use a to z, 0 to 9 and _, a letter first, at most 64`);
-    currentHost().added.push({ change, name, labels: Object.fromEntries(labels), delta });
+    const host = currentHost();
+    host.wants("counters");
+    bounds.checkSeries("counter", name, labels);
+    bounds.checkDelta(delta);
+    host.spend(change, name, ...labels.flat());
+    host.added.push({ change, name, labels: Object.fromEntries(labels), delta });
   },
 };
 
 export const state = {
   /** @param {{ change: number, key: string }[]} reads */
   get(reads) {
-    currentHost().wants("state");
-    return reads.map(({ key }) => currentHost().entries.get(key));
+    const host = currentHost();
+    host.wants("state");
+    bounds.checkReads(reads.length);
+    return reads.map(({ change, key }) => host.readEntry(change, key));
   },
   /** @param {number} change @param {string} key @param {Uint8Array} value @param {bigint | undefined} _expires */
   set(change, key, value, _expires) {
-    if (value.length > 256 * 1024) refuse("invalid", `the value of \`${key}\` has ${value.length} bytes: at most 262144`);
     currentHost().setEntry(change, key, value);
   },
   /** @param {number} change @param {string} key */
@@ -125,26 +223,39 @@ export const state = {
   },
 };
 
+/** @param {Host} host */
+function noProbe(host) {
+  if (host.isProbe) refuse("access-denied", "this is the probe of a new version: an empty batch writes nothing");
+}
+
 export const tables = {
   /** @param {string} table @param {{ tag: string, val: any }[]} writes */
   write(table, writes) {
-    currentHost().wants("tables");
-    return writes.map((write) => currentHost().make(table, write));
+    const host = currentHost();
+    host.wants("tables");
+    if (writes.length > 0) noProbe(host);
+    return writes.map((write) => host.make(table, write));
   },
-  /** @param {number} _change @param {{ table: string, action: { tag: string, val: any } }[]} writes */
-  transact(_change, writes) {
-    currentHost().wants("tables");
-    const before = currentHost().writes.length;
-    const answers = writes.map(({ table, action }) => currentHost().make(table, action));
+  /** @param {number} change @param {{ table: string, action: { tag: string, val: any } }[]} writes */
+  transact(change, writes) {
+    const host = currentHost();
+    host.wants("tables");
+    noProbe(host);
+    host.check(change);
+    bounds.checkTransaction(writes.length);
+    const before = host.writes.length;
+    const answers = writes.map(({ table, action }) => host.make(table, action));
     if (answers.every(({ tag }) => tag === "ok")) return;
-    currentHost().writes.length = before;
+    host.writes.length = before;
     const val = answers.map((answer) => (answer.tag === "err" ? answer.val : undefined));
     throw Object.assign(new Error("cancelled"), { payload: { tag: "cancelled", val } });
   },
   /** @param {string} table @param {string[]} keys @param {boolean} _consistent */
   get(table, keys, _consistent) {
-    currentHost().wants("tables");
-    const items = (currentHost().tables.get(table) ?? []).map((item) => ({ item, json: JSON.parse(itemJson(item)) }));
+    const host = currentHost();
+    host.wants("reads");
+    bounds.checkKeys(keys.length);
+    const items = (host.tables.get(table) ?? []).map((item) => ({ item, json: JSON.parse(itemJson(item)) }));
     return keys.map((key) => {
       const wanted = Object.entries(JSON.parse(key));
       const found = items.find(({ json }) => wanted.every(([name, value]) => sameValue(json[name], value)));
@@ -157,41 +268,32 @@ export const mailer = {
   /** @param {number} change @param {string | undefined} name @param {any} message @param {string} key */
   send(change, name, message, key) {
     currentHost().wants("mailers");
-    if (message.to.length === 0) refuse("invalid", "no recipient");
-    if (message.text === undefined && message.html === undefined) refuse("invalid", "neither text nor html");
-    currentHost().mails.push({ change, mailer: name, ...message, key });
+    currentHost().accept({ change, mailer: name, ...message, key });
   },
 };
-
-const BODY_BYTES_MAX = 8 * 1024 * 1024;
-/** What the host writes itself. */
-const OWN_HEADERS = ["connection", "host", "http2-settings", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "transfer-encoding", "upgrade"];
 
 export const http = {
   /** @param {import("../http.js").WireRequest} request @returns {import("../http.js").WireResponse} */
   send(request) {
     const host = currentHost();
     host.wants("http");
-    for (const [name, value] of request.headers) {
-      const is = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name) && value.every((byte) => byte === 9 || (byte >= 32 && byte !== 127));
-      if (!is || OWN_HEADERS.includes(name.toLowerCase())) refuse("invalid", "a header that is none, or that the host writes itself");
-    }
-    if (request.body.length > BODY_BYTES_MAX) refuse("invalid", `a body of more than ${BODY_BYTES_MAX} bytes`);
+    bounds.checkRequest(request);
     host.requests.push(request);
     const { status, headers = {}, body = "", json } = host.onHttp(request);
     const text = json === undefined ? body : JSON.stringify(json);
-    return {
-      status,
-      headers: Object.entries(headers).map(([name, value]) => [name, encodeText(value)]),
-      body: typeof text === "string" ? encodeText(text) : text,
-    };
+    const answer = typeof text === "string" ? encodeText(text) : text;
+    bounds.checkAnswer(answer);
+    return { status, headers: Object.entries(headers).map(([name, value]) => [name, encodeText(value)]), body: answer };
   },
 };
 
-/** @param {string} kind */
+/** @param {"count" | "gauge" | "histogram"} kind */
 const sample = (kind) => (/** @type {string} */ name, /** @type {[string, string][]} */ labels, /** @type {number | bigint} */ value) => {
-  currentHost().wants("metrics");
-  currentHost().samples.push({ kind, name, labels: Object.fromEntries(labels), value: Number(value) });
+  const host = currentHost();
+  host.wants("metrics");
+  bounds.checkMetric(name, labels, Number(value));
+  // A new version that is probed has done nothing yet.
+  if (!host.isProbe) host.measure({ kind, name, labels: Object.fromEntries(labels), value: Number(value) });
 };
 
 export const metrics = { count: sample("count"), setGauge: sample("gauge"), observe: sample("histogram") };

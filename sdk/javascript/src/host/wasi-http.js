@@ -36,15 +36,29 @@ function valid(what, call) {
   }
 }
 
+/** Ends the resource where the call fails. @template T @param {any} resource @param {() => T} call @returns {T} */
+function keptWith(resource, call) {
+  try {
+    return call();
+  } catch (error) {
+    drop(resource);
+    throw error;
+  }
+}
+
 export const http = {
   /** @param {WireRequest} request @returns {WireResponse} */
   send(request) {
-    const outgoing = outgoingRequest(request);
-    const body = valid("the request's Content-Length is no number", () => outgoing.body());
+    const options = requestOptions(request);
+    const outgoing = keptWith(options, () => outgoingRequest(request));
+    // The request goes before what it has: it is of no use without.
+    const body = keptWith(options, () => keptWith(outgoing, () => valid("the request's Content-Length is no number", () => outgoing.body())));
     let pending;
     try {
-      pending = handle(outgoing, requestOptions(request));
+      // Takes both, whatever it answers.
+      pending = handle(outgoing, options);
     } catch (error) {
+      drop(body);
       throw coded(error);
     }
     write(body, request.body);
@@ -61,20 +75,24 @@ function outgoingRequest({ method, scheme, authority, path, headers }) {
   const fields = valid("a header that is none, that the host writes itself, or that is too large: the plugin's log says so then", () => Fields.fromList(headers));
   const outgoing = new OutgoingRequest(fields);
   const wireMethod = METHODS.includes(method) ? { tag: method.toLowerCase() } : { tag: "other", val: method };
-  valid("no method", () => outgoing.setMethod(/** @type {any} */ (wireMethod)));
-  valid("no scheme", () => outgoing.setScheme({ tag: scheme === "http" ? "HTTP" : "HTTPS" }));
-  valid("the URL's host is none", () => outgoing.setAuthority(authority));
-  valid("the URL's path is none: encode what is not ASCII", () => outgoing.setPathWithQuery(path));
-  return outgoing;
+  return keptWith(outgoing, () => {
+    valid("no method", () => outgoing.setMethod(/** @type {any} */ (wireMethod)));
+    valid("no scheme", () => outgoing.setScheme({ tag: scheme === "http" ? "HTTP" : "HTTPS" }));
+    valid("the URL's host is none", () => outgoing.setAuthority(authority));
+    valid("the URL's path is none: encode what is not ASCII", () => outgoing.setPathWithQuery(path));
+    return outgoing;
+  });
 }
 
 /** @param {WireRequest} request */
 function requestOptions({ connectTimeoutMs, answerTimeoutMs }) {
   const options = new RequestOptions();
   const nanos = (/** @type {number} */ ms) => u64(Math.round(ms * NANOS));
-  if (connectTimeoutMs !== undefined) valid("a connect timeout that is none", () => options.setConnectTimeout(nanos(connectTimeoutMs)));
-  if (answerTimeoutMs !== undefined) valid("an answer timeout that is none", () => options.setFirstByteTimeout(nanos(answerTimeoutMs)));
-  return options;
+  return keptWith(options, () => {
+    if (connectTimeoutMs !== undefined) valid("a connect timeout that is none", () => options.setConnectTimeout(nanos(connectTimeoutMs)));
+    if (answerTimeoutMs !== undefined) valid("an answer timeout that is none", () => options.setFirstByteTimeout(nanos(answerTimeoutMs)));
+    return options;
+  });
 }
 
 /** As much as the host takes: where it stops, the answer says why. @param {OutgoingBody} body @param {Uint8Array} bytes */

@@ -1,10 +1,12 @@
 /**
  * What stands in for the host in Node: it answers as the contract says, and keeps what it was asked.
  *
- * What holds: what a failed change has done to counters, state and mail is gone once its run has ended, as in a host. One host at a time: the newest.
+ * What holds: what a change that is not done has done to counters, state and mail is gone once its run has ended, as in a host: one that failed, and one that is held
+ * back with it. One host at a time: the newest.
  * @module
  */
-export type Grant = "counters" | "state" | "tables" | "mailers" | "metrics" | "http";
+import * as bounds from "./bounds.js";
+export type Grant = "counters" | "state" | "tables" | "reads" | "mailers" | "metrics" | "http";
 export type SentMail = {
     change: number;
     mailer?: string;
@@ -29,10 +31,27 @@ export type CannedAnswer = {
     body?: string | Uint8Array;
     json?: any;
 };
+export type Run = {
+    size: number;
+    isProbe: boolean;
+    budget: bounds.Budget;
+    before: Map<string, Uint8Array | undefined>;
+    writes: {
+        change: number;
+        key: string;
+        value: Uint8Array | undefined;
+    }[];
+    writers: Map<string, number>;
+    reads: Map<string, {
+        reader: number;
+        writer: number;
+    }>;
+};
 /** The newest host; one that grants all, where a test has made none. */
 export declare const currentHost: () => Host;
 /** A host of nothing but memory. Making one makes it the one that the SDK talks to. */
 export declare class Host {
+    #private;
     /** @type {Record<string, any>} */ settings: Record<string, any>;
     /** @type {Set<Grant> | undefined} */ grants: Set<Grant> | undefined;
     /** @type {{ change: number, name: string, labels: Record<string, string>, delta: string }[]} */ added: {
@@ -42,11 +61,6 @@ export declare class Host {
         delta: string;
     }[];
     /** @type {Map<string, Uint8Array>} */ entries: Map<string, Uint8Array>;
-    /** @type {{ change: number, key: string, before: Uint8Array | undefined }[]} */ undo: {
-        change: number;
-        key: string;
-        before: Uint8Array | undefined;
-    }[];
     /** @type {SentMail[]} */ mails: SentMail[];
     /** @type {MadeWrite[]} */ writes: MadeWrite[];
     /** @type {Map<string, import("../item.js").Item[]>} */ tables: Map<string, import("../item.js").Item[]>;
@@ -56,6 +70,7 @@ export declare class Host {
         labels: Record<string, string>;
         value: number;
     }[];
+    /** Of the last run, places of the changes that did not fail and yet are not done, in order: they are delivered again with one that failed. @type {number[]} */ held: number[];
     /** Those of changes that failed too: they were sent. @type {import("../http.js").WireRequest[]} */ requests: import("../http.js").WireRequest[];
     /** @type {{ level: string, message: string }[]} */ logs: {
         level: string;
@@ -82,10 +97,30 @@ export declare class Host {
     state(key: string): string | undefined;
     /** @param {Grant} grant */
     wants(grant: Grant): void;
-    /** Ends a run: what the failed changes have done is taken back. @param {Set<number> | "all"} failed */
+    /** @param {number} size of the batch; an empty one is a probe */
+    begin(size: number): void;
+    get isProbe(): boolean;
+    /** Ends a run: what is not done is taken back, and `held` says what was held back. @param {import("../change.js").WireChange[]} changes @param {Map<number, "retry" | "reject">} failures by place */
+    end(changes: import("../change.js").WireChange[], failures: Map<number, "retry" | "reject">): void;
+    /** Takes back what these changes have done. @param {Set<number> | "all"} failed */
     settle(failed: Set<number> | "all"): void;
+    /** @param {number} change */
+    check(change: number): void;
+    /** One more effect of the change. @param {number} change @param {...(string | Uint8Array | undefined)} parts */
+    spend(change: number, ...parts: (string | Uint8Array | undefined)[]): void;
     /** @param {number} change @param {string} key @param {Uint8Array | undefined} value */
     setEntry(change: number, key: string, value: Uint8Array | undefined): void;
+    /** @param {number} change @param {string} key @returns {Uint8Array | undefined} */
+    readEntry(change: number, key: string): Uint8Array | undefined;
+    /** @param {SentMail} mail */
+    accept(mail: SentMail): void;
+    /** @param {{ kind: "count" | "gauge" | "histogram", name: string, labels: Record<string, string>, value: number }} sample */
+    measure(sample: {
+        kind: "count" | "gauge" | "histogram";
+        name: string;
+        labels: Record<string, string>;
+        value: number;
+    }): void;
     /** @param {string} table @param {{ tag: string, val: any }} wire @returns {{ tag: string, val?: any }} */
     make(table: string, { tag, val }: {
         tag: string;
@@ -119,8 +154,8 @@ export declare const tables: {
         tag: string;
         val?: any;
     }[];
-    /** @param {number} _change @param {{ table: string, action: { tag: string, val: any } }[]} writes */
-    transact(_change: number, writes: {
+    /** @param {number} change @param {{ table: string, action: { tag: string, val: any } }[]} writes */
+    transact(change: number, writes: {
         table: string;
         action: {
             tag: string;

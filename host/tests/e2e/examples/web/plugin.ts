@@ -1,5 +1,6 @@
 // Http as the SDK has it, in either engine: what becomes of each change is its key's to say.
 import { HostError, http, log, metrics, onChange, settings, state } from "@tripline/sdk";
+import { refusals } from "./refusals.js";
 
 interface User {
   id: string;
@@ -22,5 +23,6 @@ export default onChange<User, User>((change) => {
   // What is 64 bits wide in the contract is a number in one engine and a bigint in the other.
   metrics.count("asked", {}, 2);
   state.set(change, id, "asked", { expires: new Date("2100-01-01") });
+  if (id === "fine") for (const line of refusals(change)) log.info(line);
   log.info(`${id}:`, answer.status, answer.header("X-From"), answer.json().bytes);
 });

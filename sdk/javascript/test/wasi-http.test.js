@@ -1,0 +1,51 @@
+/** The component's half of http, with every resource counted: what a request leaves behind stays with the instance. */
+
+import assert from "node:assert/strict";
+import { register } from "node:module";
+import { test } from "node:test";
+
+import { wasi } from "./wasi.js";
+
+// `wasi:` is a scheme that Node does not know: these modules are the one above.
+const stand = new URL("./wasi.js", import.meta.url).href;
+const hooks = `export async function resolve(name, context, next) { return name.startsWith("wasi:") ? { url: ${JSON.stringify(stand)}, shortCircuit: true } : next(name, context); }`;
+register(`data:text/javascript,${encodeURIComponent(hooks)}`);
+const { http } = await import("../src/host/wasi-http.js");
+
+const request = { method: "GET", scheme: /** @type {const} */ ("https"), authority: "h", path: "/", url: "https://h/", headers: [], body: new Uint8Array(3) };
+
+/** @param {string[]} refused functions that fail @param {object} [error] what with @param {object} [how] of the request */
+function outcome(refused, error, how = {}) {
+  wasi.begin(refused, error);
+  try {
+    return String(http.send({ ...request, ...how }).status);
+  } catch (error) {
+    return `${/** @type {any} */ (error).payload?.tag ?? error}`;
+  }
+}
+
+test("no resource outlives its call", () => {
+  const denied = { payload: { tag: "HTTP-request-denied" } };
+  /** @type {[string[], object | undefined, object, string][]} */
+  const rows = [
+    [[], undefined, {}, "200"],
+    [["handle"], denied, {}, "access-denied"],
+    [["handle"], { payload: { tag: "connection-refused" } }, {}, "unavailable"],
+    [["fromList"], undefined, {}, "invalid"],
+    [["setMethod"], undefined, {}, "invalid"],
+    [["setScheme"], undefined, {}, "invalid"],
+    [["setAuthority"], undefined, {}, "invalid"],
+    [["setPathWithQuery"], undefined, {}, "invalid"],
+    [["body"], undefined, {}, "invalid"],
+    // Not to be tried again: it would be the same.
+    [["setFirstByteTimeout"], undefined, { answerTimeoutMs: 5 }, "invalid"],
+    [["setConnectTimeout"], undefined, { connectTimeoutMs: 5 }, "invalid"],
+    [["write"], undefined, {}, "200"],
+    [["get"], { tag: "connection-terminated" }, {}, "unavailable"],
+    [["blockingRead"], { payload: { tag: "last-operation-failed" } }, {}, "unavailable"],
+  ];
+  for (const [refused, error, how, expected] of rows) {
+    assert.equal(outcome(refused, error, how), expected, refused.join());
+    assert.deepEqual(wasi.alive(), [], refused.join());
+  }
+});

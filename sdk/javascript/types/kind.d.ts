@@ -1,0 +1,14 @@
+/**
+ * What a value is, told by looking at it.
+ *
+ * What holds: what is a map of attributes or not is the same question for items and for JSON; a good value costs no memory.
+ * @module
+ */
+/** For messages: `a number`, `an Array`, `null`. A bundler may put a _ before the name of a class. @param {unknown} value @returns {string} */
+export declare function kindOf(value: unknown): string;
+/**
+ * Whether an object is a map of attributes: a plain one, or one of an author's own class. What keeps its content elsewhere is none: a Map, a promise (a forgotten
+ * await), an Error, a URL; written as a map, it would be an empty one.
+ * @param {object} value @returns {boolean}
+ */
+export declare function isMap(value: object): boolean;
