@@ -75,11 +75,10 @@ impl Line {
         (self.sender.send_request(request), &mut self.driver)
     }
 
-    /// Whether both bodies are done and both sides stay. Waits for nothing: a server that answers early may never take the rest of a request, which hyper
-    /// counts as sent as soon as it is in its own buffer.
+    /// Whether both bodies are done and both sides stay. Waits for nothing: a server that answers early may never take the rest of a request.
     pub(super) async fn is_done(&mut self) -> bool {
         let is_open = poll_fn(|cx| Poll::Ready(self.driver.poll(cx).is_pending())).await;
-        is_open && self.sender.is_ready() && self.socket.is_flushed()
+        is_open && self.sender.is_ready()
     }
 
     /// Not even a byte that nobody has asked for.

@@ -23,13 +23,11 @@ pub(super) struct Socket {
     tcp: TcpStream,
     written: AtomicBool,
     heard: AtomicBool,
-    /// Nothing that was to be written waits anywhere above the system.
-    flushed: AtomicBool,
 }
 
 impl Socket {
     pub(super) fn new(tcp: TcpStream) -> Arc<Self> {
-        Arc::new(Self { tcp, written: AtomicBool::new(false), heard: AtomicBool::new(false), flushed: AtomicBool::new(true) })
+        Arc::new(Self { tcp, written: AtomicBool::new(false), heard: AtomicBool::new(false) })
     }
 
     /// Before a request.
@@ -45,10 +43,6 @@ impl Socket {
             (true, false) => HowFar::Written,
             (true, true) => HowFar::Answering,
         }
-    }
-
-    pub(super) fn is_flushed(&self) -> bool {
-        self.flushed.load(Ordering::Relaxed)
     }
 
     /// Nothing has come, not even an end. Asks the system itself: the runtime learns of it only when it looks.
@@ -104,7 +98,7 @@ impl AsyncWrite for Wire {
         self.poll_writing(cx, |tcp| tcp.try_write_vectored(bytes))
     }
 
-    /// So large bodies are not copied.
+    /// So hyper copies no body, and counts a request as sent only when the system has taken it.
     fn is_write_vectored(&self) -> bool {
         true
     }
@@ -137,12 +131,10 @@ impl AsyncRead for Heard {
 
 impl AsyncWrite for Heard {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.socket.flushed.store(false, Ordering::Relaxed);
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        self.socket.flushed.store(false, Ordering::Relaxed);
         Pin::new(&mut self.stream).poll_write_vectored(cx, bytes)
     }
 
@@ -150,13 +142,8 @@ impl AsyncWrite for Heard {
         self.stream.is_write_vectored()
     }
 
-    /// Asked for when all is written that there is.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
-        if matches!(flushed, Poll::Ready(Ok(()))) {
-            self.socket.flushed.store(true, Ordering::Relaxed);
-        }
-        flushed
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
