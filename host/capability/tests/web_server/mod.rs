@@ -194,6 +194,11 @@ impl WebServer {
         self.state.order.send_replace(Order::Say(bytes.to_vec()));
     }
 
+    /// Until so many requests have come.
+    pub(crate) async fn arrived(&self, requests: usize) {
+        self.until(|state| state.served.lock().unwrap().len() >= requests).await;
+    }
+
     /// Until so many connections have ended that waited for their next request, whoever ended them.
     pub(crate) async fn ended(&self, connections: usize) {
         self.until(|state| state.idle.lock().unwrap().ended >= connections).await;
@@ -223,9 +228,7 @@ impl WebServer {
     async fn until(&self, is_so: impl Fn(&State) -> bool) {
         let moves = async {
             loop {
-                let mut moved = std::pin::pin!(self.state.moved.notified());
-                // From here on none is missed.
-                moved.as_mut().enable();
+                let moved = self.state.moved.notified();
                 if is_so(&self.state) {
                     return;
                 }
@@ -284,6 +287,7 @@ impl State {
             let served = Served { connection, nth, ..served };
             let is_last = served.header("connection").contains(&"close");
             self.served.lock().unwrap().push(served.clone());
+            self.moved.notify_waiters();
             let (bytes, stays) = match (self.answer)(&served) {
                 Reply::Bytes(bytes) => (bytes, false),
                 Reply::Kept(bytes) => (bytes, !is_last),
