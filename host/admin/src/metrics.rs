@@ -248,6 +248,7 @@ pub(crate) struct EffectMetrics {
     pub(crate) table_writes: Counters<2>,
     pub(crate) table_write_duration: Histograms<1>,
     pub(crate) http_requests: Counters<3>,
+    pub(crate) http_connections: Counters<2>,
     pub(crate) http_request_duration: Histograms<2>,
     pub(crate) transactions: Counters<2>,
     pub(crate) transaction_duration: Histograms<1>,
@@ -269,6 +270,11 @@ impl EffectMetrics {
                 "tripline_http_requests_total",
                 "Http requests that plugins asked for, by the entry of grants.http that allows them (empty: none does) and by result",
                 ["trigger", "place", "result"],
+            ),
+            http_connections: r.counter(
+                "tripline_http_connections_total",
+                "Answers to http requests of plugins, by how their connection came: new, or reused",
+                ["trigger", "how"],
             ),
             http_request_duration: r.histogram(
                 seconds("tripline_http_request_duration_seconds", "How long an http request took, the wait for its turn included"),

@@ -12,7 +12,7 @@ use aws_smithy_types::date_time::Format;
 use tracing::{debug, error, info, trace, warn};
 use tripline_core::gap::Gap;
 use tripline_core::limits::{LOG_LINE_BYTES_MAX, cut};
-use tripline_core::signal::{LogLevel, MailResult, Signal};
+use tripline_core::signal::{HttpConnection, LogLevel, MailResult, Signal};
 use tripline_core::time::Timestamp;
 
 use crate::health::progress::Place;
@@ -196,8 +196,9 @@ fn effect(signal: &Signal<'_>) {
             debug!(target: "tripline::table", table, result = result.as_str(), ?took, "table written");
         }
         // Why there was no answer stands in the plugin's own log.
-        Signal::HttpAsked { trigger, place, result, took } => {
-            debug!(target: "tripline::http", %trigger, place, result = result.as_str(), ?took, "http request");
+        Signal::HttpAsked { trigger, place, result, connection, took } => {
+            let connection = connection.map(HttpConnection::as_str);
+            debug!(target: "tripline::http", %trigger, place, result = result.as_str(), connection, ?took, "http request");
         }
         Signal::TableTransacted { target: table, result, took } => {
             debug!(target: "tripline::table", table, result = result.as_str(), ?took, "transaction ended");

@@ -250,7 +250,10 @@ fn effect(metrics: &Metrics, signal: &Signal<'_>) {
             m.table_writes.of([target, result.as_str()]).inc();
             m.table_write_duration.of([target]).observe(took.as_secs_f64());
         }
-        Signal::HttpAsked { trigger, place, result, took } => {
+        Signal::HttpAsked { trigger, place, result, connection, took } => {
+            if let Some(connection) = connection {
+                m.http_connections.of([trigger.as_str(), connection.as_str()]).inc();
+            }
             m.http_requests.of([trigger.as_str(), place, result.as_str()]).inc();
             // What no entry allows took no time.
             if !place.is_empty() {

@@ -16,6 +16,7 @@ mod measure;
 mod plan;
 mod process;
 mod report;
+mod requests;
 mod server;
 mod validation;
 

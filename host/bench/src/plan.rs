@@ -8,7 +8,7 @@ use crate::filters::CaseFilters;
 use crate::measure::{self, Place, Used};
 use crate::process::{self, Contestant};
 use crate::report::{Report, Row, Sheet, Table};
-use crate::{Args, instances, languages, live, validation};
+use crate::{Args, instances, languages, live, requests, validation};
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let mut report = Report::default();
@@ -25,6 +25,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.wants(instances::NAME) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         report.add(Sheet::of(instances::NAME, instances::ABOUT, &runtime.block_on(instances::measure())?)?);
+    }
+    if args.wants(requests::NAME) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        report.add(Sheet::of(requests::NAME, requests::ABOUT, &runtime.block_on(requests::measure())?)?);
     }
     live::run(args, &mut report)?;
     if languages::are_there() && args.wants(languages::NAME) {

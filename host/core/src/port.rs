@@ -21,6 +21,7 @@ use crate::name::{ShardId, StreamArn, TriggerName};
 use crate::rewind::Rewind;
 use crate::sequence::SequenceNumber;
 use crate::shard_graph::ShardDescription;
+use crate::signal::HttpConnection;
 use crate::slice::Page;
 use crate::start::{Pin, Repin};
 use crate::time::Timestamp;
@@ -340,6 +341,7 @@ pub struct HttpResponse {
     pub status: u16,
     pub headers: Vec<(Box<str>, Vec<u8>)>,
     pub body: Vec<u8>,
+    pub connection: HttpConnection,
 }
 
 impl fmt::Debug for HttpResponse {

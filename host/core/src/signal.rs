@@ -234,6 +234,8 @@ pub enum Signal<'a> {
         trigger: &'a TriggerName,
         place: &'a str,
         result: HttpResult,
+        /// None without an answer.
+        connection: Option<HttpConnection>,
         took: Duration,
     },
     /// `target`: of the first write.
@@ -321,6 +323,10 @@ label! {
 label! {
     /// What became of a plugin's http request: the class of the answer's status, or why there is none.
     HttpResult { Success = "2xx", Redirect = "3xx", ClientError = "4xx", ServerError = "5xx", Denied = "denied", Unreachable = "unreachable", Timeout = "timeout", Failed = "failed", CutOff = "cut_off" }
+}
+label! {
+    /// What an answer came over: a connection that was made for it, or one that had served others.
+    HttpConnection { New = "new", Reused = "reused" }
 }
 label! {
     TransactResult { Ok = "ok", Cancelled = "cancelled", Invalid = "invalid", Unavailable = "unavailable" }

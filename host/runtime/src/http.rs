@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use tripline_core::http::{BODY_BYTES_MAX, HEAD_BYTES_MAX, HELD_BYTES_MAX, REQUESTS_MAX, Scheme};
 use tripline_core::name::TriggerName;
 use tripline_core::port::{HttpClient, HttpError, HttpHead, HttpRequest, HttpResponse};
-use tripline_core::signal::{HttpResult, LogLevel, Signal, Signals};
+use tripline_core::signal::{HttpConnection, HttpResult, LogLevel, Signal, Signals};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpHooks};
 
 use crate::context::TriggerContext;
@@ -168,8 +168,13 @@ fn head(parts: &http::request::Parts) -> HttpHead {
 
 impl Call {
     fn refuse(&self, head: &HttpHead, error: &HttpError) {
-        self.signals
-            .emit(Signal::HttpAsked { trigger: &self.trigger, place: "", result: HttpResult::Denied, took: Duration::ZERO });
+        self.signals.emit(Signal::HttpAsked {
+            trigger: &self.trigger,
+            place: "",
+            result: HttpResult::Denied,
+            connection: None,
+            took: Duration::ZERO,
+        });
         self.tell(head, error);
     }
 
@@ -190,12 +195,13 @@ struct UnderWay {
     place: Arc<str>,
     started: Instant,
     result: HttpResult,
+    connection: Option<HttpConnection>,
 }
 
 impl UnderWay {
     fn begin(call: Arc<Call>, place: Arc<str>) -> Self {
         call.under_way.fetch_add(1, Ordering::Relaxed);
-        Self { call, place, started: Instant::now(), result: HttpResult::CutOff }
+        Self { call, place, started: Instant::now(), result: HttpResult::CutOff, connection: None }
     }
 
     async fn run(mut self, client: &dyn HttpClient, mut request: HttpRequest, body: WasiBody) -> Sent {
@@ -211,6 +217,7 @@ impl UnderWay {
         match sent.await {
             Ok((response, held)) => {
                 self.result = class(response.status);
+                self.connection = Some(response.connection);
                 raise(response, held)
             }
             Err(error) => {
@@ -226,9 +233,13 @@ impl Drop for UnderWay {
     fn drop(&mut self) {
         self.call.under_way.fetch_sub(1, Ordering::Relaxed);
         let took = self.started.elapsed();
-        self.call
-            .signals
-            .emit(Signal::HttpAsked { trigger: &self.call.trigger, place: &self.place, result: self.result, took });
+        self.call.signals.emit(Signal::HttpAsked {
+            trigger: &self.call.trigger,
+            place: &self.place,
+            result: self.result,
+            connection: self.connection,
+            took,
+        });
     }
 }
 
@@ -241,7 +252,7 @@ async fn collect(body: WasiBody) -> Result<Vec<u8>, HttpError> {
 }
 
 fn raise(response: HttpResponse, held: Held) -> Sent {
-    let HttpResponse { status, headers, body } = response;
+    let HttpResponse { status, headers, body, connection: _ } = response;
     let mut raised = http::Response::builder().status(status);
     for (name, value) in headers {
         raised = raised.header(&*name, value);

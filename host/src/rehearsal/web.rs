@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tripline_core::http::{Place, choose};
 use tripline_core::port::{BoxFuture, HttpClient, HttpError, HttpHead, HttpRequest, HttpResponse};
+use tripline_core::signal::HttpConnection;
 
 use super::stage::Stage;
 use super::told::Call;
@@ -99,7 +100,8 @@ impl Answers {
             Some(json) => json.to_string().into_bytes(),
         };
         let header = |(name, value): (&String, &String)| (name.as_str().into(), value.clone().into_bytes());
-        Some(HttpResponse { status: canned.status, headers: canned.headers.iter().map(header).collect(), body })
+        let headers = canned.headers.iter().map(header).collect();
+        Some(HttpResponse { status: canned.status, headers, body, connection: HttpConnection::New })
     }
 }
 

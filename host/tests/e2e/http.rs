@@ -269,6 +269,7 @@ async fn requests_of_one_call_wait_for_their_turn() {
     let ran = run(&settings, vec![allowed(&format!("http://{authority}"))], Duration::from_secs(60)).await;
     ran.has("info fixture: 30 answers");
     assert_eq!((server.waiting_most(), server.served().len()), (REQUESTS_MAX, 30));
+    assert_eq!(server.connections(), REQUESTS_MAX, "one for each turn");
 }
 
 /// Answers that a guest does not read must not fill the host's memory.
@@ -333,6 +334,8 @@ async fn a_trigger_posts_each_change_to_a_webhook() {
         let labels = format!("place=\"{url}\",result=\"{result}\",trigger=\"hook\"");
         assert_eq!(host.metric("tripline_http_requests_total", &labels), count, "{result}");
     }
+    let answered = |how: &str| host.metric("tripline_http_connections_total", &format!("how=\"{how}\",trigger=\"hook\""));
+    assert_eq!((answered("new") + answered("reused"), answered("new")), (2.0, server.connections() as f64));
     let (ended, log) = host.stop_and_tell();
     assert!(ended && !log.contains(SECRET) && !log.contains("of-the-guest") && log.lines().count() < 500, "{log}");
 }

@@ -11,8 +11,8 @@ use tripline_core::gap::{Cause, Gap};
 use tripline_core::letter::{DropCause, Kept};
 use tripline_core::name::{PluginVersion, ShardId, StreamArn, StreamName, TriggerName};
 use tripline_core::signal::{
-    HandlerResult, HttpResult, LogLevel, MailResult, PollResult, RetireCause, Signal, Signals as _, TableReadResult, TransactResult,
-    WriteResult,
+    HandlerResult, HttpConnection, HttpResult, LogLevel, MailResult, PollResult, RetireCause, Signal, Signals as _, TableReadResult,
+    TransactResult, WriteResult,
 };
 use tripline_core::time::Timestamp;
 
@@ -329,12 +329,12 @@ fn effects() {
     let target = "orders-us";
     let Names { trigger, .. } = &Names::new();
     let settled = |result| Signal::MailSettled { mailer: "office", message_id: "id", result, reason: None };
-    let asked = |place, result| Signal::HttpAsked { trigger, place, result, took: TOOK };
+    let asked = |place, result, connection| Signal::HttpAsked { trigger, place, result, connection, took: TOOK };
     check(
         &[
             Signal::TableWritten { target, result: WriteResult::ConditionFailed, took: TOOK },
-            asked("https://api.example.com", HttpResult::Success),
-            asked("", HttpResult::Denied),
+            asked("https://api.example.com", HttpResult::Success, Some(HttpConnection::Reused)),
+            asked("", HttpResult::Denied, None),
             Signal::TableTransacted { target, result: TransactResult::Cancelled, took: TOOK },
             Signal::TableRead { target, result: TableReadResult::Ok, keys: 250, took: TOOK },
             Signal::MailAccepted { mailer: "office", mails: 2 },
@@ -352,6 +352,7 @@ fn effects() {
             r#"tripline_table_write_duration_seconds_count{target="orders-us"} 1"#,
             r#"tripline_http_requests_total{place="https://api.example.com",result="2xx",trigger="mail"} 1"#,
             r#"tripline_http_requests_total{place="",result="denied",trigger="mail"} 1"#,
+            r#"tripline_http_connections_total{how="reused",trigger="mail"} 1"#,
             r#"tripline_http_request_duration_seconds_count{place="https://api.example.com",trigger="mail"} 1"#,
             r#"tripline_table_transactions_total{result="cancelled",target="orders-us"} 1"#,
             r#"tripline_table_transaction_duration_seconds_count{target="orders-us"} 1"#,

@@ -6,17 +6,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ClientConfig;
-use tripline_core::http::{Asked, Place, Reach, Scheme, choose, refused};
+use tripline_core::http::{Again, Asked, HowFar, Place, Reach, Scheme, choose, refused};
 use tripline_core::port::{BoxFuture, HttpClient, HttpError, HttpHead, HttpRequest, HttpResponse};
 
+use super::bound::Bound;
 use super::connect::{self, To};
-use super::exchange;
+use super::exchange::{self, Composed, Exchange};
 use super::header::SecretHeader;
+use super::kept::Kept;
+use super::line::Line;
 use super::resolve::Resolve;
 use super::tls::{self, Authorities};
 
 /// From the name to a connection that is ready, TLS included; a guest may ask for less.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
+
 /// One entry of a trigger's list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allowed {
@@ -39,6 +43,7 @@ pub enum ClientError {
 pub struct Client {
     entries: Vec<Entry>,
     resolver: Arc<dyn Resolve>,
+    kept: Kept,
 }
 
 struct Entry {
@@ -75,27 +80,42 @@ impl Client {
             };
             entries.push(Entry { allowed, shown, tls });
         }
-        Ok(Self { entries, resolver })
+        Ok(Self { entries, resolver, kept: Kept::default() })
     }
 
-    fn entry(&self, head: &HttpHead) -> Result<(&Entry, Asked), HttpError> {
+    /// With its position.
+    fn entry(&self, head: &HttpHead) -> Result<(usize, &Entry, Asked), HttpError> {
         let (chosen, asked) = choose(self.entries.iter().map(|entry| &entry.allowed.place), head)?;
         // `choose` names one of them.
         let entry = self.entries.get(chosen).ok_or_else(|| HttpError::Denied(format!("nothing allows {asked}")))?;
-        Ok((entry, asked))
+        Ok((chosen, entry, asked))
     }
 
-    async fn send_to(&self, entry: &Entry, asked: &Asked, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let connect_max = request.connect_max.map_or(CONNECT_MAX, |max| max.min(CONNECT_MAX));
-        let connecting = async {
-            let addresses = self.addresses(entry, asked).await?;
-            let to = To { asked, addresses: &addresses, tls: entry.tls.as_ref() };
-            connect::connect(&to).await
-        };
-        let stream = tokio::time::timeout(connect_max, connecting)
-            .await
-            .map_err(|_| HttpError::ConnectTimeout(connect_max))??;
-        exchange::exchange(stream, asked, request, &entry.allowed.headers).await
+    async fn send_to(&self, chosen: usize, entry: &Entry, asked: &Asked, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let mut connecting = Bound::new(request.connect_max.map_or(CONNECT_MAX, |max| max.min(CONNECT_MAX)));
+        let addresses = connecting.hold(self.addresses(entry, asked)).await.map_err(HttpError::ConnectTimeout)??;
+        let secrets = &entry.allowed.headers;
+        let mut exchange = Exchange { asked, secrets, first_byte: request.first_byte_max.map(Bound::new) };
+        let again = Again::of(&request);
+        let request = exchange::compose(request, secrets)?;
+        if let Some(line) = self.kept.take(chosen, asked, &addresses) {
+            match self.over(line, &mut exchange, request.clone()).await {
+                Err((HttpError::Incomplete(_), how_far)) if again.is_allowed(how_far) => {}
+                answered => return answered.map_err(|(error, _)| error),
+            }
+        }
+        let to = To { entry: chosen, asked, addresses: &addresses, tls: entry.tls.as_ref() };
+        let line = connecting.hold(connect::connect(&to)).await.map_err(HttpError::ConnectTimeout)??;
+        self.over(line, &mut exchange, request).await.map_err(|(error, _)| error)
+    }
+
+    /// `Err` says how far it came.
+    async fn over(&self, mut line: Line, exchange: &mut Exchange<'_>, request: Composed) -> Result<HttpResponse, (HttpError, HowFar)> {
+        let answer = exchange.over(&mut line, request).await.map_err(|error| (error, line.how_far()))?;
+        if let Some(idle_max) = answer.idle_max {
+            self.kept.keep(line, idle_max);
+        }
+        Ok(answer.response)
     }
 
     /// All that the name has: one that is not allowed spoils the rest, since such a name is not what the operator meant.
@@ -130,13 +150,13 @@ impl Client {
 
 impl HttpClient for Client {
     fn allows(&self, head: &HttpHead) -> Result<Arc<str>, HttpError> {
-        self.entry(head).map(|(entry, _)| entry.shown.clone())
+        self.entry(head).map(|(_, entry, _)| entry.shown.clone())
     }
 
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, HttpError>> {
         Box::pin(async move {
-            let (entry, asked) = self.entry(&request.head)?;
-            self.send_to(entry, &asked, request).await
+            let (chosen, entry, asked) = self.entry(&request.head)?;
+            self.send_to(chosen, entry, &asked, request).await
         })
     }
 }

@@ -6,20 +6,18 @@ use std::{fmt, io};
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tripline_core::http::Asked;
+use tripline_core::http::{Asked, Link};
 use tripline_core::port::HttpError;
 
+use super::line::Line;
 use super::resolve::TRIED_MAX;
-
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-
-pub(super) type BoxStream = Box<dyn Stream>;
+use super::socket::{Socket, Stream, Wire};
 
 pub(super) struct To<'a> {
+    /// The position of the entry that allows it.
+    pub(super) entry: usize,
     pub(super) asked: &'a Asked,
     /// None of them is one that nothing may be sent to.
     pub(super) addresses: &'a [IpAddr],
@@ -27,24 +25,30 @@ pub(super) struct To<'a> {
     pub(super) tls: Option<&'a Arc<ClientConfig>>,
 }
 
-pub(super) async fn connect(to: &To<'_>) -> Result<BoxStream, HttpError> {
-    let tcp = tcp(to).await?;
+pub(super) async fn connect(to: &To<'_>) -> Result<Line, HttpError> {
+    let (tcp, peer) = tcp(to).await?;
     // Small requests must not wait for more.
     tcp.set_nodelay(true).map_err(|error| unreachable(to.asked, &error))?;
-    let Some(config) = to.tls else { return Ok(Box::new(tcp)) };
-    let name = ServerName::try_from(to.asked.host.to_string());
-    let name = name.map_err(|_| HttpError::InvalidUrl(format!("{}: no certificate can be for such a name", to.asked)))?;
-    match TlsConnector::from(config.clone()).connect(name, tcp).await {
-        Ok(stream) => Ok(Box::new(stream)),
-        Err(error) => Err(of_tls(to.asked, &error)),
-    }
+    let socket = Socket::new(tcp);
+    let wire = Wire(socket.clone());
+    let stream: Box<dyn Stream> = match to.tls {
+        None => Box::new(wire),
+        Some(config) => {
+            let name = ServerName::try_from(to.asked.host.to_string());
+            let name = name.map_err(|_| HttpError::InvalidUrl(format!("{}: no certificate can be for such a name", to.asked)))?;
+            let secured = TlsConnector::from(config.clone()).connect(name, wire).await;
+            Box::new(secured.map_err(|error| of_tls(to.asked, &error))?)
+        }
+    };
+    let line = Line::begin(stream, socket, Link::new(to.entry, to.asked, peer)).await;
+    line.map_err(|error| unreachable(to.asked, &error))
 }
 
-async fn tcp(to: &To<'_>) -> Result<TcpStream, HttpError> {
+async fn tcp(to: &To<'_>) -> Result<(TcpStream, IpAddr), HttpError> {
     let mut last = None;
     for address in to.addresses.iter().take(TRIED_MAX) {
         match TcpStream::connect(SocketAddr::new(*address, to.asked.port)).await {
-            Ok(stream) => return Ok(stream),
+            Ok(stream) => return Ok((stream, *address)),
             Err(error) => last = Some(error),
         }
     }

@@ -1,23 +1,22 @@
-//! One request and its answer over one connection, by HTTP/1.1.
+//! One request and its answer over one connection.
 //!
 //! Invariant: how long a body is and where it goes is said by the host, never by the guest's headers.
 
-use std::pin::pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Body as _, Incoming};
-use hyper::client::conn::http1::Builder;
-use hyper_util::rt::TokioIo;
-use tripline_core::http::{Asked, BODY_BYTES_MAX, HEAD_BYTES_MAX};
+use tripline_core::http::{Answered, Asked, BODY_BYTES_MAX, HEAD_BYTES_MAX, idle_max};
 use tripline_core::port::{HttpError, HttpRequest, HttpResponse};
+use tripline_core::signal::HttpConnection;
 
-use super::connect::BoxStream;
+use super::bound::Bound;
 use super::header::SecretHeader;
+use super::line::Line;
 
-const HEADERS_MAX: usize = 256;
 /// They say how a request is sent, which is the host's part.
 const OWN_HEADERS: [HeaderName; 10] = [
     HOST,
@@ -37,38 +36,45 @@ pub(super) fn is_own(name: &HeaderName) -> bool {
     OWN_HEADERS.contains(name)
 }
 
-pub(super) async fn exchange(
-    stream: BoxStream,
-    asked: &Asked,
-    request: HttpRequest,
-    secrets: &[SecretHeader],
-) -> Result<HttpResponse, HttpError> {
-    let first_byte_max = request.first_byte_max;
-    let request = compose(request, secrets)?;
-    let broken = |error: hyper::Error| of_hyper(asked, &error);
-    let mut builder = Builder::new();
-    builder.max_buf_size(HEAD_BYTES_MAX).max_headers(HEADERS_MAX);
-    let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(broken)?;
-    let answered = async {
-        let sending = sender.send_request(request);
-        let response = match first_byte_max {
-            None => sending.await,
-            Some(max) => tokio::time::timeout(max, sending).await.map_err(|_| HttpError::AnswerTimeout(max))?,
+/// A request that is ready to be sent, twice if need be.
+#[derive(Clone)]
+pub(super) struct Composed(Request<Full<Bytes>>);
+
+pub(super) struct Answer {
+    pub(super) response: HttpResponse,
+    /// How long the connection may wait for another request; none where it may not.
+    pub(super) idle_max: Option<Duration>,
+}
+
+/// What both tries of a request share.
+pub(super) struct Exchange<'a> {
+    pub(super) asked: &'a Asked,
+    pub(super) secrets: &'a [SecretHeader],
+    /// Until the answer's head is there.
+    pub(super) first_byte: Option<Bound>,
+}
+
+impl Exchange<'_> {
+    pub(super) async fn over(&mut self, line: &mut Line, request: Composed) -> Result<Answer, HttpError> {
+        let (age, connection) = (line.age(), line.connection());
+        let (sending, driver) = line.send(request.0);
+        let Self { asked, secrets, first_byte } = self;
+        let answered = async {
+            let response = match first_byte {
+                None => sending.await,
+                Some(bound) => bound.hold(sending).await.map_err(HttpError::AnswerTimeout)?,
+            };
+            receive(asked, response.map_err(|error| of_hyper(asked, &error))?, secrets, connection).await
         };
-        receive(asked, response.map_err(broken)?, secrets).await
-    };
-    let (mut answered, mut connection) = (pin!(answered), pin!(connection));
-    let mut is_open = true;
-    loop {
-        tokio::select! {
-            answer = &mut answered => return answer,
-            // What ended it, the answer tells.
-            _ = &mut connection, if is_open => is_open = false,
-        }
+        let (response, version) = driver.drive(answered).await?;
+        let answered = Answered { status: response.status, is_http_1_0: version < Version::HTTP_11, headers: &response.headers, age };
+        let idle_max = idle_max(&answered);
+        let idle_max = if line.is_done().await { idle_max } else { None };
+        Ok(Answer { response, idle_max })
     }
 }
 
-fn compose(request: HttpRequest, secrets: &[SecretHeader]) -> Result<Request<Full<Bytes>>, HttpError> {
+pub(super) fn compose(request: HttpRequest, secrets: &[SecretHeader]) -> Result<Composed, HttpError> {
     let HttpRequest { head, headers, body, .. } = request;
     let invalid = |what: &str| HttpError::InvalidUrl(what.to_owned());
     let mut composed = HeaderMap::new();
@@ -86,16 +92,20 @@ fn compose(request: HttpRequest, secrets: &[SecretHeader]) -> Result<Request<Ful
         // Whatever the guest has written under this name is gone.
         composed.insert(secret.name().clone(), secret.value().clone());
     }
-    composed.insert(CONNECTION, HeaderValue::from_static("close"));
     let mut composed_request = Request::new(Full::new(Bytes::from(body)));
     *composed_request.method_mut() = Method::from_bytes(head.method.as_bytes()).map_err(|_| invalid("the method is none"))?;
     let path = if head.path_and_query.starts_with('/') { head.path_and_query.to_string() } else { format!("/{}", head.path_and_query) };
     *composed_request.uri_mut() = Uri::try_from(path).map_err(|_| invalid("the URL's path is none"))?;
     *composed_request.headers_mut() = composed;
-    Ok(composed_request)
+    Ok(Composed(composed_request))
 }
 
-async fn receive(asked: &Asked, response: http::Response<Incoming>, secrets: &[SecretHeader]) -> Result<HttpResponse, HttpError> {
+async fn receive(
+    asked: &Asked,
+    response: http::Response<Incoming>,
+    secrets: &[SecretHeader],
+    connection: HttpConnection,
+) -> Result<(HttpResponse, Version), HttpError> {
     let (parts, body) = response.into_parts();
     if parts.status.as_u16() < 200 {
         return Err(HttpError::Protocol(format!("{asked}: it answers {}: nothing was asked to be changed", parts.status.as_u16())));
@@ -119,7 +129,7 @@ async fn receive(asked: &Asked, response: http::Response<Incoming>, secrets: &[S
         if echoes { b"***".to_vec() } else { value.as_bytes().to_vec() }
     };
     let headers = parts.headers.iter().map(|(name, value)| (name.as_str().into(), shown(value))).collect();
-    Ok(HttpResponse { status: parts.status.as_u16(), headers, body: body.to_bytes().into() })
+    Ok((HttpResponse { status: parts.status.as_u16(), headers, body: body.to_bytes().into(), connection }, parts.version))
 }
 
 fn of_hyper(asked: &Asked, error: &hyper::Error) -> HttpError {

@@ -1,14 +1,18 @@
-//! Where plugins may send http requests: to which places, and to which addresses.
+//! Where plugins may send http requests: to which places, to which addresses, and over which connections again.
 //!
 //! Invariant: what is not named is refused, and so is whatever could be read in two ways: a path that a server may take for another one, an address
 //! that holds another one. Knows nothing of sockets, names' addresses and secrets.
 
 mod address;
+mod keep;
+#[cfg(test)]
+mod keep_tests;
 mod place;
 #[cfg(test)]
 mod tests;
 
 pub use address::{Reach, refused};
+pub use keep::{AGE_MAX, Again, Answered, HowFar, IDLE_CONNECTIONS_MAX, IDLE_MAX, Link, idle_max};
 pub use place::{Asked, Place, PlaceError, Scheme};
 
 use crate::port::{HttpError, HttpHead};
