@@ -139,7 +139,11 @@ fn made_of(example: &Path, name: &str, source: &str, (sdk, build): (&str, Build)
 /// Where its config looks for the plugin, there is the component.
 #[track_caller]
 fn check(name: &str, trigger: &str, component: &Path) {
-    let example = repository().join("examples").join(name);
+    check_in(&repository().join("examples").join(name), trigger, component);
+}
+
+#[track_caller]
+fn check_in(example: &Path, trigger: &str, component: &Path) {
     let dir = tempfile::tempdir().unwrap();
     for file in ["tripline.toml", "events.jsonl", "http.json", "webhook.secret"] {
         // The first two every example has: without them the command fails.
@@ -182,6 +186,14 @@ fn fraud_alert_python() {
 #[test]
 fn lambda_javascript() {
     check("lambda-javascript", "worth", &component("lambda-javascript", "index.mjs", JAVASCRIPT, &["--lambda"]));
+}
+
+/// Each style that Lambda has had, by the key of a change.
+#[test]
+fn lambda_styles_in_javascript() {
+    let folder = repository().join("host/tests/e2e/examples/functions");
+    let flags = ["--lambda", "--fetch", "--handler", "app.lambdaHandler"];
+    check_in(&folder, "styles", &made_of(&folder, "functions", "app.cjs", JAVASCRIPT, &flags));
 }
 
 #[test]

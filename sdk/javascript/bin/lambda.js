@@ -33,7 +33,7 @@ export function lambdaOptions({ sdk, find }) {
   const buffer = find("buffer");
   return {
     define: { global: "globalThis" },
-    inject: [join(sdk, "src/lambda/buffer.js")],
+    inject: [join(sdk, "bin/buffer.js")],
     sourcemap: "external",
     sourcesContent: false,
     plugins: [
@@ -55,11 +55,14 @@ export function lacksBuffer(metafile) {
   return inputs.some(([path, { bytesInOutput }]) => path.startsWith(`${NO_BUFFER}:`) && bytesInOutput > 0);
 }
 
-/** Puts the source map behind the bundle, whose lines stay where they are. @param {string} bundle */
-export function appendMap(bundle) {
+/** Puts the source map behind the bundle, whose lines stay where they are. @param {string} bundle @param {string} sdk where the SDK is, whose own frames nobody needs */
+export function appendMap(bundle, sdk) {
   const { sources, mappings } = JSON.parse(readFileSync(`${bundle}.map`, "utf8"));
   // As whoever builds it would name them.
-  const named = sources.map((/** @type {string} */ source) => relative(process.cwd(), resolve(dirname(bundle), source)));
+  const named = sources.map((/** @type {string} */ source) => {
+    const path = resolve(dirname(bundle), source);
+    return path.startsWith(sdk) || source.endsWith("entry.js") ? "" : relative(process.cwd(), path);
+  });
   const map = { file: basename(bundle), sources: named, mappings };
   appendFileSync(bundle, `\nglobalThis[Symbol.for(${JSON.stringify(MAP)})] = ${JSON.stringify(map)};\n`);
 }

@@ -121,7 +121,7 @@ async function bundle(options, bundle) {
     logOverride: { "import-is-undefined": "silent" },
   });
   if (options.lambda && lacksBuffer(metafile)) fail(`\`Buffer\` is the package \`buffer\` here: \`npm install --save-dev buffer\` in ${options.tools}`);
-  if (options.lambda) appendMap(bundle);
+  if (options.lambda) appendMap(bundle, sdk);
   const imports = Object.values(metafile.outputs).flatMap((output) => output.imports.map(({ path }) => path));
   return { usesHttp: imports.some((path) => IS_HTTP.test(path)) };
 }

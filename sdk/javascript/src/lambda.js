@@ -8,6 +8,7 @@
 
 import { reason } from "./failure.js";
 import { drive } from "./handler.js";
+import { kindOf } from "./kind.js";
 import { installConsole } from "./lambda/console.js";
 import { context } from "./lambda/context.js";
 import { toEvent } from "./lambda/event.js";
@@ -45,7 +46,7 @@ export function lambda(load, { name = "index.handler" } = {}) {
             if (batch.changes.length === 0) return [];
             return failures(batch, yield invoke(handler, toEvent(batch), context(batch)));
           } catch (error) {
-            line("error", [inspect(error)]);
+            line("error", [error === undefined || error === null ? why(error) : inspect(error)]);
             throw { tag: "retry", val: why(error).toWellFormed() };
           }
         })(),
@@ -66,14 +67,17 @@ export function exported(module, name) {
   }
   // As it was before there were names: `export default async (event) => …`.
   if (name === "handler" && typeof module.default === "function") return module.default;
-  const names = [...new Set([...Object.keys(module), ...Object.keys(Object(module.default))])].filter((one) => one !== "default");
-  const others = names.length === 0 ? "it exports nothing" : `it exports ${names.map((one) => `\`${one}\``).join(", ")}: build with \`--handler NAME\``;
-  throw new TypeError(`the module exports no function \`${name}\`; ${others}`);
+  const found = { ...module.default, ...module };
+  delete found.default;
+  const told = Object.entries(found).map(([key, value]) => (typeof value === "function" ? `\`${key}\`` : `\`${key}\`, which is ${kindOf(value)}`));
+  const others = told.length === 0 ? "it exports nothing" : `it exports ${told.join("; ")}`;
+  const isThere = Object.values(found).some((value) => typeof value === "function");
+  throw new TypeError(`the module exports no function \`${name}\`: ${others}${isThere ? ". `--handler NAME` builds with another" : ""}`);
 }
 
 /** @param {unknown} handler @returns {LambdaHandler} */
 function callable(handler) {
-  if (typeof handler !== "function") throw new TypeError(`the handler is no function: it is ${handler === null ? "null" : typeof handler}`);
+  if (typeof handler !== "function") throw new TypeError(`the handler is ${kindOf(handler)}: a function is wanted`);
   return /** @type {LambdaHandler} */ (handler);
 }
 

@@ -5,6 +5,8 @@ import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
+import { nameIn } from "../bin/lambda.js";
+
 const program = fileURLToPath(new URL("../bin/tripline-js.js", import.meta.url));
 
 test("what could never serve is not built", () => {
@@ -12,6 +14,8 @@ test("what could never serve is not built", () => {
   const rows = [
     [["--lambda", "--engine", "quickjs"], /^error: a Lambda function needs promises, which QuickJS cannot wait for: leave out `--engine`\n$/],
     [["--fetch"], /^error: QuickJS has no fetch/],
+    [["--handler", "main"], /^error: `--handler` names a Lambda function: add `--lambda`\n$/],
+    [["--lambda"], /^error: there is no file .*index\.mjs\n$/],
     [["--engine", "v8"], /^error: there is no engine `v8`/],
   ];
   for (const [flags, expected] of rows) {
@@ -19,4 +23,14 @@ test("what could never serve is not built", () => {
     assert.equal(status, 1);
     assert.match(stderr, expected);
   }
+});
+
+test("a function's name, with its file or without", () => {
+  /** @type {[string, string, string][]} */
+  const rows = [
+    ["/x/app.mjs", "lambdaHandler", "lambdaHandler"],
+    ["/x/app.mjs", "app.lambdaHandler", "lambdaHandler"],
+    ["/x/index.js", "orders.handler", "orders.handler"],
+  ];
+  for (const [file, handler, expected] of rows) assert.equal(nameIn(file, handler), expected);
 });

@@ -36,7 +36,7 @@ function asJson(answer) {
   try {
     text = JSON.stringify(answer);
   } catch (error) {
-    throw new TypeError(`the function's answer cannot be written as JSON: ${reason(error)}`, { cause: error });
+    throw new TypeError(`the function's answer cannot be written as JSON: ${reason(error)}`);
   }
   return text === undefined ? undefined : JSON.parse(text);
 }

@@ -6,7 +6,7 @@
  * @module
  */
 
-/** @typedef {{ file: string, sources: string[], mappings: string }} SourceMap the bundle's name, and a source map's fields */
+/** @typedef {{ file: string, sources: string[], mappings: string }} SourceMap the bundle's name, and a source map's fields; of the SDK's sources no name */
 /** @typedef {[column: number, source: number, line: number, sourceColumn: number]} Segment all from 0 */
 
 /** Under which the map is kept. */
@@ -22,17 +22,24 @@ export function inSources(stack) {
   const map = /** @type {SourceMap | undefined} */ (/** @type {any} */ (globalThis)[Symbol.for(MAP)]);
   if (!map) return stack;
   const read = (lines ??= decode(map.mappings));
-  // Only what stands for the bundle itself: a message may have such words as well.
   return stack
     .split("\n")
-    .map((frame) =>
-      frame.replace(/([^\s@(]*):(\d+):(\d+)(?=\)?$)/, (whole, file, line, column) => {
-        if (file.slice(file.lastIndexOf("/") + 1) !== map.file) return whole;
-        const found = place(read[line - 1] ?? [], column - 1);
-        return found ? `${map.sources[found[1]]}:${found[2] + 1}:${found[3] + 1}` : whole;
-      }),
-    )
+    .map((text) => frame(text, map, read))
+    .filter((text) => text !== undefined)
     .join("\n");
+}
+
+/** @param {string} text @param {SourceMap} map @param {Segment[][]} read @returns {string | undefined} undefined for a frame of the SDK's or the engine's */
+function frame(text, map, read) {
+  // `name@plugin.js:45:25`; a message may have such words as well.
+  const [, name, file, line, column] = /^([^\s]*@)([^\s]*):(\d+):(\d+)$/.exec(text) ?? [];
+  if (file === undefined) return text;
+  if (file.endsWith("/initializer.js")) return undefined;
+  if (file.slice(file.lastIndexOf("/") + 1) !== map.file) return text;
+  const found = place(read[Number(line) - 1] ?? [], Number(column) - 1);
+  if (!found) return text;
+  const source = map.sources[found[1]];
+  return source === "" ? undefined : `${name}${source}:${found[2] + 1}:${found[3] + 1}`;
 }
 
 /** @param {Segment[]} segments in order @param {number} column @returns {Segment | undefined} the last that begins no later */
