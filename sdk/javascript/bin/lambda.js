@@ -8,9 +8,10 @@
 import { appendFileSync, readFileSync } from "node:fs";
 import { basename, dirname, extname, join, relative, resolve } from "node:path";
 
-/** As src/lambda/sources.js has it. */
-const MAP = "tripline.sources";
+import { DIGITS, MAP, decode } from "../src/lambda/sources.js";
 
+/** The bundle's first module, which is none of the function's. */
+export const ENTRY = "tripline-entry.js";
 const NO_BUFFER = "no-buffer";
 
 /** As in Lambda's configuration, `index.lambdaHandler`, or without the file. @param {string} file @param {string} handler */
@@ -55,14 +56,40 @@ export function lacksBuffer(metafile) {
   return inputs.some(([path, { bytesInOutput }]) => path.startsWith(`${NO_BUFFER}:`) && bytesInOutput > 0);
 }
 
-/** Puts the source map behind the bundle, whose lines stay where they are. @param {string} bundle @param {string} sdk where the SDK is, whose own frames nobody needs */
+/**
+ * Puts behind the bundle, whose lines stay where they are, where they come from: lines alone, of the function's own files alone, since all of it is in the component.
+ * @param {string} bundle @param {string} sdk where the SDK is, whose own frames nobody needs
+ */
 export function appendMap(bundle, sdk) {
   const { sources, mappings } = JSON.parse(readFileSync(`${bundle}.map`, "utf8"));
+  const paths = sources.map((/** @type {string} */ source) => resolve(dirname(bundle), source));
+  const isOwn = paths.map((/** @type {string} */ path) => !path.startsWith(sdk) && basename(path) !== ENTRY);
   // As whoever builds it would name them.
-  const named = sources.map((/** @type {string} */ source) => {
-    const path = resolve(dirname(bundle), source);
-    return path.startsWith(sdk) || source.endsWith("entry.js") ? "" : relative(process.cwd(), path);
-  });
-  const map = { file: basename(bundle), sources: named, mappings };
+  const map = { file: basename(bundle), sources: paths.map((/** @type {string} */ path, /** @type {number} */ at) => (isOwn[at] ? relative(process.cwd(), path) : "")), mappings: lineMap(mappings, isOwn) };
   appendFileSync(bundle, `\nglobalThis[Symbol.for(${JSON.stringify(MAP)})] = ${JSON.stringify(map)};\n`);
+}
+
+/** @param {string} mappings of a source map @param {boolean[]} isOwn of each source @returns {string} the same with what begins another line of an own source */
+function lineMap(mappings, isOwn) {
+  let [source, line] = [0, 0];
+  const lines = decode(mappings).map((segments) => {
+    let column = 0;
+    const own = segments.filter((segment) => isOwn[segment[1]]);
+    const begins = own.filter((segment, at) => at === 0 || segment[1] !== own[at - 1][1] || segment[2] !== own[at - 1][2]);
+    return begins.map((segment) => {
+      const fields = [segment[0] - column, segment[1] - source, segment[2] - line, 0];
+      [column, source, line] = segment;
+      return fields.map(vlq).join("");
+    });
+  });
+  return lines.join(";");
+}
+
+/** @param {number} number */
+function vlq(number) {
+  let text = "";
+  for (let rest = number < 0 ? -number * 2 + 1 : number * 2; ; rest = Math.floor(rest / 32)) {
+    text += DIGITS[(rest % 32) + (rest >= 32 ? 32 : 0)];
+    if (rest < 32) return text;
+  }
 }

@@ -14,7 +14,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 
 import { IS_HTTP, standIns, withRealNames, witWithStandIns } from "./http-world.js";
-import { appendMap, lacksBuffer, lambdaEntry, lambdaOptions } from "./lambda.js";
+import { ENTRY, appendMap, lacksBuffer, lambdaEntry, lambdaOptions } from "./lambda.js";
 
 const USAGE = `\
 usage: tripline-js build FILE [-o plugin.wasm] [--engine quickjs|starlingmonkey] [--lambda] [--handler NAME] [--fetch] [--tools FOLDER]
@@ -104,7 +104,7 @@ async function bundle(options, bundle) {
   const own = options.lambda ? lambdaOptions({ sdk, find: (name) => find(options.tools, name) }) : {};
   const { metafile } = await esbuild.build({
     ...own,
-    stdin: { contents: entry(options), resolveDir: dirname(options.file), sourcefile: "entry.js" },
+    stdin: { contents: entry(options), resolveDir: dirname(options.file), sourcefile: ENTRY },
     bundle: true,
     format: "esm",
     platform: "neutral",

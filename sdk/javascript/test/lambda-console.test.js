@@ -66,13 +66,13 @@ test("an error with its cause", () => {
 });
 
 test("a stack by its sources, without the SDK's frames", () => {
-  // Of three lines: the first of a.js, the second of the SDK, the third of a.js at its line 5.
-  const map = { file: "plugin.js", sources: ["src/a.js", ""], mappings: "AAAA,KAAK;ACAA;ADIA" };
-  const stack = ["one@plugin.js:1:7", "two@/x/plugin.js:2:1", "three/<@plugin.js:3:1", "engine@/tmp/a/initializer.js:9:9", "at plugin.js:1:1"];
+  // Of three lines: the first of a.js, the second of the SDK, the third of a.js at its line 5 and 6.
+  const map = { file: "plugin.js", sources: ["src/a.js"], mappings: "AAAA;;AAIA,UACA" };
+  const stack = ["one@plugin.js:1:7", "two@/x/plugin.js:2:1", "three/<@plugin.js:3:9", "four@plugin.js:3:11", "engine@/tmp/a/initializer.js:9:9", "at plugin.js:1:1"];
   assert.equal(inSources(stack.join("\n")), stack.join("\n"));
   globalThis[Symbol.for(MAP)] = map;
   try {
-    assert.equal(inSources(stack.join("\n")), ["one@src/a.js:1:6", "three/<@src/a.js:5:6", "at plugin.js:1:1"].join("\n"));
+    assert.equal(inSources(stack.join("\n")), ["one@src/a.js:1", "three/<@src/a.js:5", "four@src/a.js:6", "at plugin.js:1:1"].join("\n"));
   } finally {
     delete globalThis[Symbol.for(MAP)];
   }

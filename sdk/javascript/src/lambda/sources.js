@@ -6,13 +6,14 @@
  * @module
  */
 
-/** @typedef {{ file: string, sources: string[], mappings: string }} SourceMap the bundle's name, and a source map's fields; of the SDK's sources no name */
+/** @typedef {{ file: string, sources: string[], mappings: string }} SourceMap the bundle's name, and a source map's fields; of the function's own files alone, and by lines */
 /** @typedef {[column: number, source: number, line: number, sourceColumn: number]} Segment all from 0 */
 
 /** Under which the map is kept. */
 export const MAP = "tripline.sources";
 
-const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+/** Of base64. */
+export const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /** @type {Segment[][] | undefined} of each line of the bundle */
 let lines;
@@ -36,15 +37,9 @@ function frame(text, map, read) {
   if (file === undefined) return text;
   if (file.endsWith("/initializer.js")) return undefined;
   if (file.slice(file.lastIndexOf("/") + 1) !== map.file) return text;
-  const found = place(read[Number(line) - 1] ?? [], Number(column) - 1);
-  if (!found) return text;
-  const source = map.sources[found[1]];
-  return source === "" ? undefined : `${name}${source}:${found[2] + 1}:${found[3] + 1}`;
-}
-
-/** @param {Segment[]} segments in order @param {number} column @returns {Segment | undefined} the last that begins no later */
-function place(segments, column) {
-  return segments.findLast((segment) => segment[0] <= column) ?? segments[0];
+  const segments = read[Number(line) - 1] ?? [];
+  const found = segments.findLast((segment) => segment[0] < Number(column)) ?? segments[0];
+  return found && `${name}${map.sources[found[1]]}:${found[2] + 1}`;
 }
 
 /** @param {string} mappings @returns {Segment[][]} */
