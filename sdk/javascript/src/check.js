@@ -23,7 +23,7 @@ function noText(what, value) {
 /** @param {string} what @param {unknown} value @returns {string} */
 export function text(what, value) {
   if (typeof value !== "string") throw noText(what, value);
-  return wellFormed(value);
+  return value.isWellFormed() ? value : value.toWellFormed();
 }
 
 /** @param {string} what @param {unknown} value @returns {string | undefined} */
@@ -33,12 +33,16 @@ export function optionalText(what, value) {
 
 /** Labels and the like. @param {string} what one of them @param {unknown} map names to texts @returns {[string, string][]} */
 export function texts(what, map) {
-  if (typeof map !== "object" || map === null || Array.isArray(map) || !isMap(map)) throw invalid(`${what}s are ${kindOf(map)}: { name: "text" } is wanted`);
-  const entries = Object.entries(map);
-  for (const entry of entries) {
+  const entries = typeof map === "object" && map !== null ? Object.entries(map) : undefined;
+  // What keeps its content elsewhere has none to show.
+  if (entries === undefined || Array.isArray(map) || (entries.length === 0 && !isMap(/** @type {object} */ (map)))) {
+    throw invalid(`${what}s are ${kindOf(map)}: { name: "text" } is wanted`);
+  }
+  // As an interpreter has it quickest: this is asked for each counter that is added to.
+  for (let at = 0; at < entries.length; at++) {
+    const entry = entries[at];
     if (typeof entry[1] !== "string") throw noText(`${what} \`${entry[0]}\``, entry[1]);
-    entry[0] = wellFormed(entry[0]);
-    entry[1] = wellFormed(entry[1]);
+    if (!entry[0].isWellFormed() || !entry[1].isWellFormed()) entries[at] = [wellFormed(entry[0]), wellFormed(entry[1])];
   }
   return entries;
 }
