@@ -7,7 +7,6 @@
 
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { builtinModules } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -15,6 +14,7 @@ import { parseArgs } from "node:util";
 
 import { IS_HTTP, standIns, withRealNames, witWithStandIns } from "./http-world.js";
 import { ENTRY, appendMap, lacksBuffer, lambdaEntry, lambdaOptions } from "./lambda.js";
+import { remedy } from "./remedy.js";
 
 const USAGE = `\
 usage: tripline-js build FILE [-o plugin.wasm] [--engine quickjs|starlingmonkey] [--lambda] [--handler NAME] [--fetch] [--tools FOLDER]
@@ -141,19 +141,6 @@ async function componentize(options, { bundle, usesHttp, scratch }) {
   const witPath = usesHttp ? witWithStandIns(wit, join(scratch, "wit")) : wit;
   const { component } = await componentize({ witPath, jsSource: readFileSync(bundle, "utf8"), world: worldName, sync: true, optSize: true });
   writeFileSync(options.output, usesHttp ? withRealNames(component) : component);
-}
-
-/** What to do about an error that has been told already, or is told here. @param {any} error @param {boolean} lambda @returns {string} */
-function remedy(error, lambda) {
-  if (!error?.errors) {
-    const told = error?.stack ?? String(error);
-    // QuickJS has neither: a plugin logs by `log`, and reads `settings`.
-    const isFunction = !lambda && /\b(console|process|exports|module|require)\b.* is not defined/.test(told);
-    return isFunction ? `${told}\nA Lambda function? \`--lambda\`` : told;
-  }
-  const wanted = error.errors.map((/** @type {{ text: string }} */ { text }) => /^Could not resolve "(?:node:)?([^"/]+)/.exec(text)?.[1]);
-  const isNode = wanted.some((/** @type {string | undefined} */ name) => name !== undefined && builtinModules.includes(name));
-  return `esbuild could not bundle it; what it says is above.${isNode ? " A component is no Node: it has no `node:` modules" : ""}`;
 }
 
 const chosen = options();
