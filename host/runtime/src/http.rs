@@ -1,7 +1,7 @@
 //! `wasi:http` for one instance: what a guest asks for goes to its trigger's client, in turns, and is bounded on both sides.
 //!
-//! Always holds: nothing here sends; what is not allowed is a typed error of the interface's own, before any byte of the body is taken; a probe sends nothing;
-//! a request dies with its instance. The guest is told the kind of a failure, its log the reason: `error-code` has no room for one.
+//! Always holds: nothing here sends; what is not allowed is a typed error of the interface's own, and nothing of its body is kept; a probe sends nothing;
+//! a body is read to its end whatever becomes of it, since a guest may trap that still writes one which nobody reads; a request dies with its instance. The guest is told the kind of a failure, its log the reason: `error-code` has no room for one.
 //! Does not know what is allowed, nor any secret.
 
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::uri;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use tokio::sync::Semaphore;
 use tripline_core::http::{BODY_BYTES_MAX, HEAD_BYTES_MAX, HELD_BYTES_MAX, REQUESTS_MAX, Scheme};
 use tripline_core::name::TriggerName;
@@ -120,7 +120,10 @@ impl WasiHttpHooks for Hooks {
             Ok(allowed) => allowed,
             Err(error) => {
                 call.refuse(&head, &error);
-                return Box::new(async move { Err(lower(error)) });
+                return Box::new(async move {
+                    discard(body).await;
+                    Err(lower(error))
+                });
             }
         };
         let request = HttpRequest {
@@ -243,12 +246,25 @@ impl Drop for UnderWay {
     }
 }
 
-async fn collect(body: WasiBody) -> Result<Vec<u8>, HttpError> {
-    match Limited::new(body, BODY_BYTES_MAX).collect().await {
-        Ok(collected) => Ok(collected.to_bytes().into()),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(HttpError::RequestTooLarge(BODY_BYTES_MAX)),
-        Err(_) => Err(HttpError::Incomplete("the plugin did not finish the request's body".to_owned())),
+/// At most `BODY_BYTES_MAX` of it are held.
+async fn collect(mut body: WasiBody) -> Result<Vec<u8>, HttpError> {
+    let mut collected = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else { return Err(HttpError::Incomplete("the plugin did not finish the request's body".to_owned())) };
+        let Ok(data) = frame.into_data() else { continue };
+        if data.len() > BODY_BYTES_MAX - collected.len() {
+            drop((collected, data));
+            discard(body).await;
+            return Err(HttpError::RequestTooLarge(BODY_BYTES_MAX));
+        }
+        collected.extend_from_slice(&data);
     }
+    Ok(collected)
+}
+
+/// Reads it, for as long as the guest's call may take.
+async fn discard(mut body: WasiBody) {
+    while let Some(Ok(_)) = body.frame().await {}
 }
 
 fn raise(response: HttpResponse, held: Held) -> Sent {

@@ -191,6 +191,14 @@ fn lambda_javascript() {
     check("lambda-javascript", "worth", &component("lambda-javascript", "index.mjs", JAVASCRIPT, &["--lambda"]));
 }
 
+/// Each style that Lambda has had, by the key of a change.
+#[test]
+fn lambda_styles_in_javascript() {
+    let folder = repository().join("host/tests/e2e/examples/functions");
+    let flags = ["--lambda", "--fetch", "--handler", "app.lambdaHandler"];
+    check_in(&folder, "styles", &made_of(&folder, "functions", "app.cjs", JAVASCRIPT, &flags));
+}
+
 #[test]
 fn lambda_python() {
     let flags = ["--lambda", "lambda_handler"];

@@ -13,14 +13,17 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 
 import { IS_HTTP, standIns, withRealNames, witWithStandIns } from "./http-world.js";
+import { ENTRY, appendMap, lacksBuffer, lambdaEntry, lambdaOptions } from "./lambda.js";
+import { remedy } from "./remedy.js";
 
 const USAGE = `\
-usage: tripline-js build FILE [-o plugin.wasm] [--engine quickjs|starlingmonkey] [--lambda] [--fetch] [--tools FOLDER]
+usage: tripline-js build FILE [-o plugin.wasm] [--engine quickjs|starlingmonkey] [--lambda] [--handler NAME] [--fetch] [--tools FOLDER]
 
 FILE             TypeScript or JavaScript with \`export default onChange(…)\`
 -o, --output     where the component goes; plugin.wasm
 --engine         quickjs: small, quick, no await. starlingmonkey: Firefox's engine, with await, URL, crypto; starlingmonkey with --lambda
---lambda         FILE exports a Lambda handler: \`handler(event, context)\`
+--lambda         FILE exports a Lambda handler: \`handler(event, context[, callback])\`
+--handler        the handler's name where it is another: \`lambdaHandler\`, or as Lambda has it, \`app.lambdaHandler\`
 --fetch          StarlingMonkey with fetch, which asks the host for wasi:http
 --tools          a folder with node_modules, where the tools are not the plugin's own
 `;
@@ -34,7 +37,7 @@ function fail(message) {
 }
 
 function options() {
-  const names = { output: { type: "string", short: "o" }, engine: { type: "string" }, lambda: { type: "boolean" }, fetch: { type: "boolean" }, tools: { type: "string" }, help: { type: "boolean" } };
+  const names = { output: { type: "string", short: "o" }, engine: { type: "string" }, lambda: { type: "boolean" }, handler: { type: "string" }, fetch: { type: "boolean" }, tools: { type: "string" }, help: { type: "boolean" } };
   let parsed;
   try {
     parsed = parseArgs({ options: /** @type {any} */ (names), allowPositionals: true });
@@ -49,23 +52,32 @@ function options() {
   const engine = values.engine ?? (values.lambda ? "starlingmonkey" : "quickjs");
   if (engine !== "quickjs" && engine !== "starlingmonkey") fail(`there is no engine \`${engine}\`: quickjs or starlingmonkey`);
   if (values.lambda && engine === "quickjs") fail("a Lambda function needs promises, which QuickJS cannot wait for: leave out `--engine`");
+  if (values.handler !== undefined && !values.lambda) fail("`--handler` names a Lambda function: add `--lambda`");
   if (values.fetch && engine === "quickjs") fail("QuickJS has no fetch: build with `--engine starlingmonkey`");
   const file = resolve(positionals[1]);
-  return { file, engine, output: resolve(values.output ?? "plugin.wasm"), lambda: Boolean(values.lambda), fetch: Boolean(values.fetch), tools: resolve(values.tools ?? dirname(file)) };
+  if (read(file) === undefined) fail(`there is no file ${file}`);
+  const flags = { lambda: Boolean(values.lambda), handler: values.handler ?? "handler", fetch: Boolean(values.fetch) };
+  return { file, engine, output: resolve(values.output ?? "plugin.wasm"), ...flags, tools: resolve(values.tools ?? dirname(file)) };
 }
 
-/** The package as Node finds it from `folder`. @param {string} folder @param {string} name @returns {Promise<any>} */
-async function tool(folder, name) {
+/** The package's entry as Node finds it from `folder`. @param {string} folder @param {string} name @returns {string | undefined} */
+function find(folder, name) {
   for (let at = folder; ; at = dirname(at)) {
     const home = join(at, "node_modules", name);
     const about = read(join(home, "package.json"));
     if (about) {
       // Not by require.resolve: one of them is for `import` alone.
       const { exports: entry, main } = JSON.parse(about);
-      return import(pathToFileURL(join(home, entry?.import ?? main)).href);
+      return join(home, entry?.import ?? main);
     }
-    if (dirname(at) === at) fail(`${name} is not installed: \`npm install --save-dev ${name}\` in ${folder}`);
+    if (dirname(at) === at) return undefined;
   }
+}
+
+/** @param {string} folder @param {string} name @returns {Promise<any>} */
+async function tool(folder, name) {
+  const found = find(folder, name) ?? fail(`${name} is not installed: \`npm install --save-dev ${name}\` in ${folder}`);
+  return import(pathToFileURL(found).href);
 }
 
 /** @param {string} path */
@@ -77,22 +89,22 @@ function read(path) {
   }
 }
 
-/** What the component's one export is made of. @param {{ file: string, lambda: boolean }} options */
-function entry({ file, lambda }) {
-  const name = JSON.stringify(file);
+/** What the component's one export is made of. @param {ReturnType<typeof options>} options */
+function entry(options) {
+  if (options.lambda) return lambdaEntry(options);
+  const remedy = "it needs `export default onChange(…)`. A Lambda function? `--lambda`";
   // Runs while the component is made, and ends that with its words.
-  const check = 'if (typeof handler?.handle !== "function") throw new Error("the file exports no plugin: it needs `export default onChange(…)`");\n';
-  if (!lambda) return `import * as plugin from ${name};\nexport const handler = plugin.default ?? plugin.handler;\n${check}`;
-  // Loaded at the first batch: esbuild keeps a module that is imported so for then.
-  const load = `() => import(${name}).then((module) => module.handler ?? module.default?.handler ?? module.default)`;
-  return `import { lambda } from "@tripline/sdk/lambda";\nexport const handler = lambda(${load});\n`;
+  const check = `if (typeof handler?.handle !== "function") throw new Error("the file exports no plugin: ${remedy}");\n`;
+  return `import * as plugin from ${JSON.stringify(options.file)};\nexport const handler = plugin.default ?? plugin.handler;\n${check}`;
 }
 
 /** @param {ReturnType<typeof options>} options @param {string} bundle */
 async function bundle(options, bundle) {
   const esbuild = await tool(options.tools, "esbuild");
+  const own = options.lambda ? lambdaOptions({ sdk, find: (name) => find(options.tools, name) }) : {};
   const { metafile } = await esbuild.build({
-    stdin: { contents: entry(options), resolveDir: dirname(options.file), sourcefile: "entry.js" },
+    ...own,
+    stdin: { contents: entry(options), resolveDir: dirname(options.file), sourcefile: ENTRY },
     bundle: true,
     format: "esm",
     platform: "neutral",
@@ -104,10 +116,12 @@ async function bundle(options, bundle) {
     alias: { "@tripline/sdk": join(sdk, "src/index.js"), "@tripline/sdk/lambda": join(sdk, "src/lambda.js") },
     outfile: bundle,
     metafile: true,
-    plugins: options.engine === "quickjs" ? [standIns] : [],
+    plugins: [...(own.plugins ?? []), ...(options.engine === "quickjs" ? [standIns] : [])],
     logLevel: "warning",
     logOverride: { "import-is-undefined": "silent" },
   });
+  if (options.lambda && lacksBuffer(metafile)) fail(`\`Buffer\` is the package \`buffer\` here: \`npm install --save-dev buffer\` in ${options.tools}`);
+  if (options.lambda) appendMap(bundle, sdk);
   const imports = Object.values(metafile.outputs).flatMap((output) => output.imports.map(({ path }) => path));
   return { usesHttp: imports.some((path) => IS_HTTP.test(path)) };
 }
@@ -138,7 +152,7 @@ try {
   await componentize(chosen, { bundle: made, usesHttp, scratch });
   console.error(`${chosen.output}: ${(statSync(chosen.output).size / 1e6).toFixed(1)} MB, ${chosen.engine}, in ${((Date.now() - began) / 1000).toFixed(1)} s`);
 } catch (error) {
-  fail(/** @type {any} */ (error)?.errors ? "esbuild could not bundle it; what it says is above. A component is no Node: it has no `node:` modules" : /** @type {any} */ (error)?.stack ?? String(error));
+  fail(remedy(error, chosen.lambda));
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }

@@ -1,29 +1,38 @@
 /**
- * A Lambda handler of DynamoDB events as a plugin: `handler(event, context)` runs as it is, `batchItemFailures` included.
+ * A Lambda handler of DynamoDB events as a plugin: `handler(event, context, callback)` runs as it is, `batchItemFailures` included.
  *
- * What holds: the event is the one that Lambda makes of these changes; a batch counts as Lambda counts it: the lowest sequence number that is named fails
- * with all after it; an empty or unknown name, or a throw, fails all; an empty list or none, nothing.
+ * What holds: the event is the one that Lambda makes of these changes; a batch counts as Lambda counts it (lambda/result.js); a call ends when Lambda's
+ * would (lambda/invoke.js). Nothing that can be said of the function itself waits for a change: a version without a handler is refused by the probe.
  * @module
  */
 
 import { reason } from "./failure.js";
 import { drive } from "./handler.js";
+import { kindOf } from "./kind.js";
+import { installConsole } from "./lambda/console.js";
+import { context } from "./lambda/context.js";
+import { toEvent } from "./lambda/event.js";
+import { inspect } from "./lambda/inspect.js";
+import { invoke } from "./lambda/invoke.js";
+import { installPending } from "./lambda/pending.js";
+import { installProcess, setEnvironment } from "./lambda/process.js";
+import { failures } from "./lambda/result.js";
 import { line } from "./log.js";
-import * as settings from "./settings.js";
+
+export { toEvent };
 
 /** @typedef {import("./change.js").WireBatch} WireBatch */
-/** @typedef {import("./change.js").WireChange} WireChange */
 /** @typedef {(event: any, context: any, callback?: any) => any} LambdaHandler */
-
-const ENVIRONMENT = { AWS_EXECUTION_ENV: "tripline", LAMBDA_TASK_ROOT: "/", TZ: ":UTC" };
-/** The host's own default for a call. A trigger with another limit says so in the setting `timeout_ms`. */
-const TIMEOUT_MS = 10_000;
 
 /**
  * @param {() => LambdaHandler | Promise<LambdaHandler>} load called at the first batch: so the handler's module finds `process.env` when it is loaded
+ * @param {{ name?: string }} [options] `name`: of the function, as Lambda's configuration has it: `index.handler`
  * @returns {import("./handler.js").Plugin}
  */
-export function lambda(load) {
+export function lambda(load, { name = "index.handler" } = {}) {
+  installConsole();
+  installPending();
+  installProcess();
   /** @type {LambdaHandler | undefined} */
   let handler;
   return {
@@ -31,15 +40,14 @@ export function lambda(load) {
       return drive(
         (function* () {
           try {
-            surroundings(batch);
-            handler ??= /** @type {LambdaHandler} */ (yield load());
+            setEnvironment(batch, name);
+            handler ??= callable(yield load());
             // The host's probe: the module is loaded, and nothing is handled.
             if (batch.changes.length === 0) return [];
-            const result = yield call(handler, toEvent(batch), context(batch));
-            return failures(batch, result);
+            return failures(batch, yield invoke(handler, toEvent(batch), context(batch)));
           } catch (error) {
-            line("error", [error]);
-            throw { tag: "retry", val: reason(error).toWellFormed() };
+            line("error", [error === undefined || error === null ? why(error) : inspect(error)]);
+            throw { tag: "retry", val: why(error).toWellFormed() };
           }
         })(),
       );
@@ -47,93 +55,34 @@ export function lambda(load) {
   };
 }
 
-/** The settings are the environment; `console` is the host's log. @param {WireBatch} batch */
-function surroundings(batch) {
-  const scope = /** @type {any} */ (globalThis);
-  const own = { AWS_REGION: batch.region, AWS_DEFAULT_REGION: batch.region, AWS_LAMBDA_FUNCTION_NAME: batch.trigger, AWS_LAMBDA_FUNCTION_VERSION: "$LATEST" };
-  scope.process ??= {};
-  scope.process.env = { ...scope.process.env, ...ENVIRONMENT, ...own, ...settings.all() };
-  const level = (/** @type {string} */ name) => (/** @type {unknown[]} */ ...parts) => line(name, parts);
-  scope.console = Object.assign(scope.console ?? {}, {
-    log: level("info"),
-    info: level("info"),
-    debug: level("debug"),
-    trace: level("trace"),
-    warn: level("warn"),
-    error: level("error"),
-  });
+/**
+ * The function of this name: `handler`, or a path to one within an object, `orders.handler`.
+ * @param {any} module its exports @param {string} name @returns {LambdaHandler}
+ */
+export function exported(module, name) {
+  // Of a CommonJS module, esbuild makes one with a default.
+  for (const scope of [module, module.default]) {
+    const found = name.split(".").reduce((at, part) => at?.[part], scope);
+    if (typeof found === "function") return found;
+  }
+  // As it was before there were names: `export default async (event) => …`.
+  if (name === "handler" && typeof module.default === "function") return module.default;
+  const found = { ...module.default, ...module };
+  delete found.default;
+  const told = Object.entries(found).map(([key, value]) => (typeof value === "function" ? `\`${key}\`` : `\`${key}\`, which is ${kindOf(value)}`));
+  const others = told.length === 0 ? "it exports nothing" : `it exports ${told.join("; ")}`;
+  const isThere = Object.values(found).some((value) => typeof value === "function");
+  throw new TypeError(`the module exports no function \`${name}\`: ${others}${isThere ? ". `--handler NAME` builds with another" : ""}`);
 }
 
-/** A third parameter is Node's callback, which then has the result. @param {LambdaHandler} handler @param {any} event @param {any} context */
-function call(handler, event, context) {
-  if (typeof handler !== "function") throw new TypeError("the module exports no function `handler`");
-  if (handler.length < 3) return handler(event, context);
-  return new Promise((resolve, reject) => {
-    const done = (/** @type {unknown} */ error, /** @type {unknown} */ result) => (error == null ? resolve(result) : reject(error));
-    const returned = handler(event, context, done);
-    if (typeof returned?.then === "function") returned.then(resolve, reject);
-  });
+/** @param {unknown} handler @returns {LambdaHandler} */
+function callable(handler) {
+  if (typeof handler !== "function") throw new TypeError(`the handler is ${kindOf(handler)}: a function is wanted`);
+  return /** @type {LambdaHandler} */ (handler);
 }
 
-/** @param {WireBatch} batch @returns {{ Records: any[] }} as Lambda hands it to a function */
-export function toEvent(batch) {
-  return { Records: batch.changes.map((change) => record(batch, change)) };
-}
-
-/** @param {WireBatch} batch @param {WireChange} change */
-function record(batch, change) {
-  const [type, principalId] = change.userIdentity ?? [];
-  return {
-    eventID: change.eventId,
-    eventName: change.eventName.toUpperCase(),
-    eventVersion: "1.1",
-    eventSource: "aws:dynamodb",
-    awsRegion: batch.region,
-    dynamodb: {
-      ApproximateCreationDateTime: Number(change.createdMs) / 1000,
-      Keys: JSON.parse(change.keys),
-      ...(change.newImage != null && { NewImage: JSON.parse(change.newImage) }),
-      ...(change.oldImage != null && { OldImage: JSON.parse(change.oldImage) }),
-      SequenceNumber: change.sequenceNumber,
-      SizeBytes: Number(change.sizeBytes),
-      StreamViewType: batch.view.toUpperCase().replaceAll("-", "_"),
-    },
-    ...(type !== undefined && { userIdentity: { type, principalId } }),
-    eventSourceARN: batch.streamArn,
-  };
-}
-
-/** @param {WireBatch} batch */
-function context(batch) {
-  const began = Date.now();
-  const timeout = Number(settings.get("timeout_ms") ?? TIMEOUT_MS);
-  return {
-    functionName: batch.trigger,
-    functionVersion: "$LATEST",
-    invokedFunctionArn: `arn:aws:lambda:${batch.region}:000000000000:function:${batch.trigger}`,
-    memoryLimitInMB: "128",
-    awsRequestId: `${batch.changes[0].eventId}-${batch.attempt}`,
-    logGroupName: `/aws/lambda/${batch.trigger}`,
-    logStreamName: batch.shardId,
-    callbackWaitsForEmptyEventLoop: true,
-    getRemainingTimeInMillis: () => Math.max(0, timeout - (Date.now() - began)),
-  };
-}
-
-/** @param {WireBatch} batch @param {any} result @returns {{ index: number, failure: { tag: "retry", val: string } }[]} */
-function failures(batch, result) {
-  const named = result?.batchItemFailures;
-  if (named == null) return [];
-  if (!Array.isArray(named)) throw new TypeError("batchItemFailures is no list");
-  const places = named.map((one) => {
-    const place = batch.changes.findIndex((change) => change.sequenceNumber === one?.itemIdentifier);
-    if (place < 0) throw new RangeError(`batchItemFailures names \`${one?.itemIdentifier ?? ""}\`, which is no sequence number of this batch`);
-    return place;
-  });
-  if (places.length === 0) return [];
-  const numbers = places.map((place) => BigInt(batch.changes[place].sequenceNumber));
-  const lowest = numbers.reduce((one, other) => (other < one ? other : one));
-  const after = (/** @type {WireChange} */ change) => BigInt(change.sequenceNumber) >= lowest;
-  const why = (/** @type {number} */ index) => (places.includes(index) ? "named in batchItemFailures" : "after one that is named in batchItemFailures");
-  return batch.changes.flatMap((change, index) => (after(change) ? [{ index, failure: { tag: /** @type {const} */ ("retry"), val: why(index) } }] : []));
+/** @param {unknown} error whatever was thrown @returns {string} */
+function why(error) {
+  if (error === undefined || error === null) return `the function failed without an error: ${error} was thrown`;
+  return error instanceof Error || typeof error !== "object" ? reason(error) : inspect(error);
 }

@@ -5,6 +5,9 @@ import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
+import { lacksBuffer, nameIn } from "../bin/lambda.js";
+import { remedy } from "../bin/remedy.js";
+
 const program = fileURLToPath(new URL("../bin/tripline-js.js", import.meta.url));
 
 test("what could never serve is not built", () => {
@@ -12,6 +15,8 @@ test("what could never serve is not built", () => {
   const rows = [
     [["--lambda", "--engine", "quickjs"], /^error: a Lambda function needs promises, which QuickJS cannot wait for: leave out `--engine`\n$/],
     [["--fetch"], /^error: QuickJS has no fetch/],
+    [["--handler", "main"], /^error: `--handler` names a Lambda function: add `--lambda`\n$/],
+    [["--lambda"], /^error: there is no file .*index\.mjs\n$/],
     [["--engine", "v8"], /^error: there is no engine `v8`/],
   ];
   for (const [flags, expected] of rows) {
@@ -19,4 +24,33 @@ test("what could never serve is not built", () => {
     assert.equal(status, 1);
     assert.match(stderr, expected);
   }
+});
+
+test("a function's name, with its file or without", () => {
+  /** @type {[string, string, string][]} */
+  const rows = [
+    ["/x/app.mjs", "lambdaHandler", "lambdaHandler"],
+    ["/x/app.mjs", "app.lambdaHandler", "lambdaHandler"],
+    ["/x/index.js", "orders.handler", "orders.handler"],
+  ];
+  for (const [file, handler, expected] of rows) assert.equal(nameIn(file, handler), expected);
+});
+
+test("what is told of a build that failed", () => {
+  /** @type {[any, boolean, RegExp][]} */
+  const rows = [
+    [{ errors: [{ text: 'Could not resolve "node:fs"' }] }, true, /above\. A component is no Node/],
+    [{ errors: [{ text: 'Could not resolve "fs/promises"' }] }, true, /above\. A component is no Node/],
+    [{ errors: [{ text: 'Could not resolve "./lib"' }] }, true, /above\.$/],
+    [{ errors: [{ text: 'Expected "}"' }] }, true, /above\.$/],
+    [new Error("ReferenceError: console is not defined"), false, /A Lambda function\? `--lambda`$/],
+    [new Error("ReferenceError: console is not defined"), true, /^(?!.*--lambda)/s],
+    [new Error("other"), false, /^(?!.*--lambda)/s],
+  ];
+  for (const [error, lambda, expected] of rows) assert.match(remedy(error, lambda), expected);
+});
+
+test("Buffer is wanted where the bundle has it", () => {
+  const output = (/** @type {number} */ bytesInOutput) => ({ outputs: { "plugin.js": { inputs: { "a.js": { bytesInOutput: 9 }, "no-buffer:buffer": { bytesInOutput } } } } });
+  assert.deepEqual([lacksBuffer(output(0)), lacksBuffer(output(5))], [false, true]);
 });

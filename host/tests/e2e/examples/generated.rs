@@ -147,6 +147,7 @@ fn the_npm_package_holds_the_contract() {
         "types/index.d.ts",
         "types/guest/plugin-with-http.d.ts",
         "bin/http-world.js",
+        "bin/lambda.js",
         "bin/tripline-js.js",
     ] {
         assert!(said.contains(&format!("\"{file}")), "{file} is not packed: {said}");

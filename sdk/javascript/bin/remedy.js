@@ -1,0 +1,16 @@
+/** What an author is told of a build that failed. @module */
+
+import { builtinModules } from "node:module";
+
+/** With what to do about it; esbuild has told its errors already. @param {any} error @param {boolean} lambda @returns {string} */
+export function remedy(error, lambda) {
+  if (!error?.errors) {
+    const told = error?.stack ?? String(error);
+    // QuickJS has neither: a plugin logs by `log`, and reads `settings`.
+    const isFunction = !lambda && /\b(console|process|exports|module|require)\b.* is not defined/.test(told);
+    return isFunction ? `${told}\nA Lambda function? \`--lambda\`` : told;
+  }
+  const wanted = error.errors.map((/** @type {{ text: string }} */ { text }) => /^Could not resolve "(?:node:)?([^"/]+)/.exec(text)?.[1]);
+  const isNode = wanted.some((/** @type {string | undefined} */ name) => name !== undefined && builtinModules.includes(name));
+  return `esbuild could not bundle it; what it says is above.${isNode ? " A component is no Node: it has no `node:` modules" : ""}`;
+}
