@@ -105,6 +105,7 @@ class OwnModules(unittest.TestCase):
             (root, "handler", "it is the module and the function"),
             (root, "lpy_own..handler", "it is the module and the function"),
             (root, "nowhere.handler", "there is no file .*nowhere.py"),
+            (root / "lpy_relative.py", "handler", r"lpy_relative.py:2: `from \. import shared`: the function is in a package"),
             (root / "nowhere.py", "handler", "it is the module and the function|there is no file"),
         ]
         for target, name, said in refused:

@@ -10,8 +10,10 @@ import asyncio
 import selectors
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from ._absent import Pool
 
 with warnings.catch_warnings():
     # Policies are on their way out, and yet what `asyncio.run` itself asks.
@@ -51,6 +53,10 @@ class Loop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return super().time() + self._slept.ahead
+
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+        """`asyncio.to_thread`, too. A pool of the loop's own would want a thread to end it."""
+        return asyncio.wrap_future((executor or Pool()).submit(func, *args), loop=self)
 
     # Through this pipe, threads and signals would wake it.
     def _make_self_pipe(self) -> None:

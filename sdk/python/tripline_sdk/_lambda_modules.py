@@ -17,6 +17,8 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import NamedTuple
 
+IN_A_PACKAGE = "the function is in a package: say from which folder that is seen, as `tripline-py build . --lambda src.app.handler`"
+
 
 class _Own(NamedTuple):
     code: CodeType
@@ -58,7 +60,7 @@ class Modules(MetaPathFinder, InspectLoader):
         self._own[name] = _Own(compile(tree, str(path), "exec"), path, is_package)
         package = name if is_package else parent
         if name == self._function and not package:
-            _check_absolute(tree, path)
+            check_absolute(tree, path)
         return [parent, *_imports(tree, package)]
 
     def _find(self, name: str) -> tuple[Path, bool] | None:
@@ -151,11 +153,10 @@ def _imports(tree: ast.AST, package: str) -> Iterator[str]:
                 yield named.value
 
 
-def _check_absolute(tree: ast.Module, path: Path) -> None:
-    """In a `try` it may be meant for elsewhere."""
+def check_absolute(tree: ast.Module, path: Path) -> None:
+    """Of a module that is in no package. In a `try`, an import may be meant for elsewhere."""
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and node.level:
             raise ImportError(f"{path}:{node.lineno}: `{ast.unparse(node)}`: {IN_A_PACKAGE}")
 
 
-IN_A_PACKAGE = "the function is in a package: say from which folder it is seen, as `tripline-py build . --lambda src.app.handler`"

@@ -140,7 +140,7 @@ def _marshalled(result: Any) -> Any:
     try:
         return json.loads(json.dumps(result, default=_number, allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:
-        raise TypeError(f"Unable to marshal response: {error}") from error
+        raise TypeError(f"Unable to marshal response: {error}") from None
 
 
 def _number(value: Any) -> Any:

@@ -6,6 +6,7 @@ What holds: the tool is the environment's own, nothing is fetched; what is left 
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib.util
 import modulefinder
 import re
@@ -16,6 +17,8 @@ import sysconfig
 import tempfile
 import time
 from pathlib import Path
+
+from . import _lambda_modules
 
 WORLD = "tripline:trigger/plugin"
 WORLD_WITH_HTTP = "tripline:trigger/plugin-with-http"
@@ -65,6 +68,8 @@ def _named(target: Path, handler: str | None) -> tuple[Path, str, str | None]:
     if handler is None or target.is_file() and not re.search("[./]", handler):
         if not target.is_file():
             raise SystemExit(f"error: there is no file {target}")
+        if handler is not None:
+            _check_absolute(target)
         return target.parent, target.stem, handler
     # As the console writes it: `src/app.handler`.
     module, _, function = handler.replace("/", ".").rpartition(".")
@@ -79,6 +84,16 @@ def _named(target: Path, handler: str | None) -> tuple[Path, str, str | None]:
     if not any(path.is_file() for path in files):
         raise SystemExit(f"error: --lambda {handler}: there is no file {files[0]}")
     return root, module, function
+
+
+def _check_absolute(target: Path) -> None:
+    try:
+        _lambda_modules.check_absolute(ast.parse(target.read_bytes()), target)
+    except SyntaxError:
+        # componentize-py says where.
+        return
+    except ImportError as error:
+        raise SystemExit(f"error: {error}") from None
 
 
 def _app(module: str, function: str | None, scratch: Path) -> None:
