@@ -93,7 +93,7 @@ class OwnModules(unittest.TestCase):
         cases: list[tuple[Path, str, tuple[Path, str, str]]] = [
             (app, "handler", (root, "lpy_app", "handler")),
             (app, "lpy_app.handler", (root, "lpy_app", "handler")),
-            (inner, "handler", (root / "lpy_own", "handlers", "handler")),
+            (root / "lpy_own/deeper.py", "handler", (root / "lpy_own", "deeper", "handler")),
             (inner, "lpy_own.handlers.handler", (root, "lpy_own.handlers", "handler")),
             (root, "lpy_own/handlers.handler", (root, "lpy_own.handlers", "handler")),
             (root, "lpy_app.handler", (root, "lpy_app", "handler")),

@@ -54,7 +54,7 @@ class Loop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return super().time() + self._slept.ahead
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
         """`asyncio.to_thread`, too. A pool of the loop's own would want a thread to end it."""
         return asyncio.wrap_future((executor or Pool()).submit(func, *args), loop=self)
 

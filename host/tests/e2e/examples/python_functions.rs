@@ -23,7 +23,11 @@ fn told(command: &[&str], handler: &str) -> String {
     fs::copy(folder().join("events.jsonl"), dir.path().join("events.jsonl")).unwrap();
     fs::copy(component, dir.path().join("plugin.wasm")).unwrap();
     let mut tripline = tripline();
-    tripline.args(command).current_dir(dir.path()).env("TRIPLINE_LOG", "warn").env("XDG_CACHE_HOME", tools().join("examples"));
+    tripline
+        .args(command)
+        .current_dir(dir.path())
+        .env("TRIPLINE_LOG", "warn")
+        .env("XDG_CACHE_HOME", tools().join("examples"));
     let output = tripline.output().unwrap();
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     said.lines().filter(|line| !line.starts_with("  error: Traceback")).collect::<Vec<_>>().join("\n")
