@@ -9,7 +9,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,14 +35,45 @@ func main() {}
 
 // What is sent. Images are DynamoDB's own JSON, in which no number loses a digit.
 type hook struct {
-	ID       string          `json:"id"`
-	Event    string          `json:"event"`
-	Table    string          `json:"table"`
-	Created  time.Time       `json:"created"`
-	Keys     json.RawMessage `json:"keys"`
-	NewImage json.RawMessage `json:"new,omitempty"`
-	OldImage json.RawMessage `json:"old,omitempty"`
-	Expired  bool            `json:"expired,omitempty"`
+	ID       string    `json:"id"`
+	Event    string    `json:"event"`
+	Table    string    `json:"table"`
+	Created  time.Time `json:"created"`
+	Keys     image     `json:"keys"`
+	NewImage image     `json:"new,omitempty"`
+	OldImage image     `json:"old,omitempty"`
+	Expired  bool      `json:"expired,omitempty"`
+}
+
+// An item as DynamoDB's JSON, in one form: read again, it may have its attributes and the elements of its sets in another order, and the body, which is
+// signed, would be another one.
+type image string
+
+func (i image) MarshalJSON() ([]byte, error) {
+	var value any
+	if err := json.Unmarshal([]byte(i), &value); err != nil {
+		return nil, err
+	}
+	sortSets(value)
+	// It sorts the names.
+	return json.Marshal(value)
+}
+
+// Every array is a set, but for lists.
+func sortSets(value any) {
+	switch value := value.(type) {
+	case []any:
+		for _, element := range value {
+			sortSets(element)
+		}
+	case map[string]any:
+		for kind, inner := range value {
+			if set, ok := inner.([]any); ok && kind != "L" {
+				slices.SortFunc(set, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+			}
+			sortSets(inner)
+		}
+	}
 }
 
 func check(*tripline.Origin) error {
@@ -76,9 +109,9 @@ func handle(change *tripline.Change) error {
 		Event:    change.Event.String(),
 		Table:    change.Origin().Table,
 		Created:  change.Created,
-		Keys:     json.RawMessage(change.KeysJSON),
-		NewImage: json.RawMessage(change.NewImageJSON),
-		OldImage: json.RawMessage(change.OldImageJSON),
+		Keys:     image(change.KeysJSON),
+		NewImage: image(change.NewImageJSON),
+		OldImage: image(change.OldImageJSON),
 		Expired:  change.IsExpiry(),
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"slices"
 	"testing"
 
@@ -12,7 +13,9 @@ var sound = map[string]string{"url": "https://hooks.example.com/orders", "secret
 
 func TestAChangeIsSignedAndSentOnce(t *testing.T) {
 	host := triplinetest.NewHost(t, sound)
-	host.OnHTTP(func(triplinetest.Request) (int, string) { return 202, "" })
+	host.OnHTTP(func(triplinetest.Request) (*triplinetest.Response, error) {
+		return &triplinetest.Response{Status: 202}, nil
+	})
 	item := tripline.Item{"id": "o-1", "total": tripline.Number("12345678901234567890.5")}
 	if failed := triplinetest.Run(t, plugin, triplinetest.Insert(tripline.Item{"id": "o-1"}, item)); len(failed) != 0 {
 		t.Fatal(failed)
@@ -29,7 +32,9 @@ func TestAChangeIsSignedAndSentOnce(t *testing.T) {
 func TestWhatTheReceiverAnswersDecides(t *testing.T) {
 	host := triplinetest.NewHost(t, sound)
 	for status, rejects := range map[int]bool{400: true, 410: true, 429: false, 500: false, 503: false} {
-		host.OnHTTP(func(triplinetest.Request) (int, string) { return status, "" })
+		host.OnHTTP(func(triplinetest.Request) (*triplinetest.Response, error) {
+			return &triplinetest.Response{Status: status}, nil
+		})
 		failed := triplinetest.Run(t, plugin, triplinetest.Insert(tripline.Item{"id": "o-1"}, tripline.Item{"id": "o-1"}))
 		if len(failed) != 1 || failed[0].Rejects != rejects {
 			t.Error(status, failed)
@@ -42,6 +47,15 @@ func TestWrongSettingsAreNoVersionToServe(t *testing.T) {
 		triplinetest.NewHost(t, wrong)
 		if triplinetest.Probe(t, plugin, tripline.NewImage) == nil {
 			t.Error(wrong, "serves")
+		}
+	}
+}
+
+func TestTheBodyHasOneForm(t *testing.T) {
+	want := `{"a":{"SS":["x","y"]},"b":{"L":[{"N":"2"},{"N":"1"}]},"c":{"M":{"d":{"NULL":true},"e":{"B":"AA=="}}}}`
+	for _, order := range []string{want, `{"c":{"M":{"e":{"B":"AA=="},"d":{"NULL":true}}}, "b":{"L":[{"N":"2"},{"N":"1"}]}, "a":{"SS":["y","x"]}}`} {
+		if got, err := json.Marshal(image(order)); err != nil || string(got) != want {
+			t.Error(string(got), err)
 		}
 	}
 }

@@ -24,7 +24,8 @@ extern "C" {
 
 /* ---- Results --------------------------------------------------------------------------------------------------- */
 
-/* What a handler returns, and nearly every function here. What is not TL_OK has a message: tl_error(). */
+/* What a handler returns, and nearly every function here. What is not TL_OK has a message: tl_error(). A handler that returns one without any function
+ * here having failed in this change gives no reason. */
 typedef enum tl_result {
   TL_OK = 0,
   /* It may pass: the change is delivered again, as the trigger's retry policy says. */
@@ -197,6 +198,7 @@ void tl_put_value(tl_build *item, const char *name, tl_value value);
 void tl_put_map(tl_build *item, const char *name, tl_item map);
 /* Anything else, as DynamoDB JSON: {"SS":["a","b"]}. */
 void tl_put_json(tl_build *item, const char *name, const char *json);
+/* Where more is put later, what was built stays as it is. */
 tl_item tl_built(tl_build *item);
 
 /* ---- The host: each function here wants its grant, else TL_REJECT ---------------------------------------------- */
@@ -234,10 +236,11 @@ typedef struct tl_write {
 /* One write, into its table. */
 tl_result tl_table_write(const tl_write *write);
 /* Many into one table, in one call: those of one key in this order, others at once; one that fails stops no other. `results`: one for each, or NULL. Returns
- * the first that is not TL_OK. TL_CHECK belongs into a transaction. */
+ * the first that is not TL_OK. Where none was tried, as without the grant, each result is what is returned. TL_CHECK belongs into a transaction. */
 tl_result tl_table_write_all(const char *table, const tl_write *writes, size_t len, tl_result *results);
-/* At most 100: all are made, or none. Delivered again, the same transaction is made once, for ten minutes. `results`: of each write whether it stopped
- * the transaction, or NULL. TL_CONDITION_FAILED where conditions alone have stopped it. */
+/* At most 100: all are made, or none. Delivered again, the same transaction is made once, for ten minutes. `results`: of each write why it stopped the
+ * transaction, TL_OK where it did not; or NULL. Where no write stopped it, as without a grant or where no answer came, each result is what is returned.
+ * Returns TL_CONDITION_FAILED where a condition, and nothing worse, stopped it: TL_REJECT is worse, TL_RETRY is not. */
 tl_result tl_transact(const tl_change *change, const tl_write *writes, size_t len, tl_result *results);
 /* `item->json.ptr` is NULL where there is none. */
 tl_result tl_table_get(const char *table, tl_item key, bool consistent, tl_item *item);

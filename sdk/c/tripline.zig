@@ -1,5 +1,5 @@
 //! tripline.h for Zig, by `zig translate-c`. Of the header with the SHA-256
-//! f607de710ba3a07bd9ffaaceb33c641512af83dfa3269e942881a366c89daf29.
+//! 96c43f37d2c93f74270c66aa755b0bc4ac2398e6bb777acff9fca1d685f97e72.
 const __root = @This();
 pub const __builtin = @import("std").zig.c_translation.builtins;
 pub const __helpers = @import("std").zig.c_translation.helpers;

@@ -52,6 +52,10 @@ func decodeValue(value any, into reflect.Value, path string) error {
 			into.SetBool(value)
 			return nil
 		}
+	case []byte:
+		if decodeBytes(value, into) {
+			return nil
+		}
 	case Item:
 		return decodeItem(value, into, path)
 	default:
@@ -60,6 +64,21 @@ func decodeValue(value any, into reflect.Value, path string) error {
 		}
 	}
 	return unfit(value, into, path)
+}
+
+// Into an array of that length, or a slice of a type that is made of bytes.
+func decodeBytes(bytes []byte, into reflect.Value) bool {
+	switch {
+	case into.Kind() == reflect.Array && into.Type().Elem().Kind() == reflect.Uint8 && into.Len() == len(bytes):
+	case into.Kind() == reflect.Slice && into.Type().Elem().Kind() == reflect.Uint8:
+		into.Set(reflect.MakeSlice(into.Type(), len(bytes), len(bytes)))
+	default:
+		return false
+	}
+	for at, one := range bytes {
+		into.Index(at).SetUint(uint64(one))
+	}
+	return true
 }
 
 func unfit(value any, into reflect.Value, path string) error {

@@ -15,14 +15,24 @@ type Failure struct {
 func (failure *Failure) Error() string { return failure.cause.Error() }
 func (failure *Failure) Unwrap() error { return failure.cause }
 
-// Retry is a failure that may pass: the change is delivered again.
-func Retry(err error) error { return &Failure{cause: err} }
+// Retry is a failure that may pass: the change is delivered again. Of nil it is nil: `return tripline.Retry(send())`.
+func Retry(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &Failure{cause: err}
+}
 
 // Retryf is Retry with a message; %w wraps.
 func Retryf(format string, args ...any) error { return Retry(fmt.Errorf(format, args...)) }
 
-// Reject is a failure that stays: the change goes to the dead letters at once.
-func Reject(err error) error { return &Failure{Rejects: true, cause: err} }
+// Reject is a failure that stays: the change goes to the dead letters at once. Of nil it is nil.
+func Reject(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &Failure{Rejects: true, cause: err}
+}
 
 // Rejectf is Reject with a message; %w wraps.
 func Rejectf(format string, args ...any) error { return Reject(fmt.Errorf(format, args...)) }

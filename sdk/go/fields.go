@@ -15,6 +15,7 @@ type column struct {
 	index     []int
 	omitEmpty bool
 	required  bool
+	isSet     bool
 }
 
 // By type: reading tags is dear.
@@ -39,6 +40,7 @@ func columnsOf(of reflect.Type) []column {
 			index:     one.Index,
 			omitEmpty: strings.Contains(options, ",omitempty,"),
 			required:  strings.Contains(options, ",required,"),
+			isSet:     strings.Contains(options, ",set,"),
 		})
 	}
 	sort.Slice(columns, func(one, other int) bool { return columns[one].name < columns[other].name })
@@ -61,6 +63,24 @@ func wantedBy(into any) func(string) bool {
 		}
 		return false
 	}
+}
+
+var sets = []reflect.Type{reflect.TypeFor[StringSet](), reflect.TypeFor[NumberSet](), reflect.TypeFor[BinarySet]()}
+
+// The set that a field is meant to be.
+func setOf(value reflect.Value) (reflect.Value, error) {
+	if value.Kind() == reflect.Pointer {
+		if value.IsNil() {
+			return value, nil
+		}
+		value = value.Elem()
+	}
+	for _, set := range sets {
+		if value.Type().ConvertibleTo(set) {
+			return value.Convert(set), nil
+		}
+	}
+	return value, fmt.Errorf("a %s is no set of DynamoDB's: []string, []tripline.Number and [][]byte are", value.Type())
 }
 
 // The attributes of a map or a struct, by name.
@@ -91,6 +111,11 @@ func fieldsOf(value reflect.Value) ([]field, error) {
 			// Of an embedded pointer that is nil.
 			if err != nil || (one.omitEmpty && inner.IsZero()) {
 				continue
+			}
+			if one.isSet {
+				if inner, err = setOf(inner); err != nil {
+					return nil, fmt.Errorf("`%s`: %w", one.name, err)
+				}
 			}
 			fields = append(fields, field{one.name, inner})
 		}

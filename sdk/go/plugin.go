@@ -60,14 +60,15 @@ func (plugin *Plugin) Handle(batch *Batch) ([]FailedChange, error) {
 	}
 	var failed []FailedChange
 	for index := range batch.Changes {
-		if err := batch.failed[index]; err != nil {
+		if err := guarded(func() error { return batch.failed[index] }); err != nil {
 			failed = append(failed, FailedChange{Index: index, Rejects: Rejects(err), Reason: err.Error()})
 		}
 	}
 	return failed, nil
 }
 
-// A panic is a retry; where the bug is, the dead letter has no room for.
+// A panic is a retry; where the bug is, the dead letter has no room for. What an error says has been asked for once where it is returned: an error type of
+// the plugin's may panic there, as a nil pointer in an error does.
 func guarded(call func() error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -75,5 +76,8 @@ func guarded(call func() error) (err error) {
 			err = Retryf("panic: %v", cause)
 		}
 	}()
-	return call()
+	if err = call(); err != nil {
+		_, _ = Rejects(err), err.Error()
+	}
+	return err
 }

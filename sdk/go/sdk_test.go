@@ -289,7 +289,7 @@ func TestAFailedChangeStopsNoOtherAndLeavesNothingBehind(t *testing.T) {
 	})
 	var changes []triplinetest.Change
 	for _, id := range []string{"a", "retry", "reject", "plain", "bug"} {
-		changes = append(changes, triplinetest.Insert(keys, tripline.Item{"id": id}))
+		changes = append(changes, triplinetest.Insert(tripline.Item{"id": id}, tripline.Item{"id": id}))
 	}
 	same(t, triplinetest.Run(t, plugin, changes...), []tripline.FailedChange{
 		{Index: 1, Reason: "later"},
@@ -406,11 +406,14 @@ func TestACancelledTransactionSaysWhichWriteStoppedIt(t *testing.T) {
 func TestAnAnswerIsJudgedByItsStatus(t *testing.T) {
 	host := triplinetest.NewHost(t, nil)
 	for status, part := range map[int]string{201: "", 302: "302", 404: "404", 408: "408", 429: "429", 503: "503"} {
-		host.OnHTTP(func(triplinetest.Request) (int, string) { return status, "{}" })
+		host.OnHTTP(func(triplinetest.Request) (*triplinetest.Response, error) {
+			return &triplinetest.Response{Status: status, Headers: map[string]string{"Retry-After": "7"}, Body: []byte("{}")}, nil
+		})
 		answer, err := httpclient.PostJSON("https://api.example.com?x=1#y", map[string]int{"a": 1}, httpclient.Header{Name: "X", Value: "y"})
 		if err != nil {
 			t.Fatal(err)
 		}
+		same(t, []string{answer.Header("Retry-After"), string(answer.Body)}, []string{"7", "{}"})
 		if err := answer.Check(); part != "" {
 			fails(t, err, part)
 			same(t, tripline.Rejects(err), status == 302 || status == 404)
@@ -430,8 +433,8 @@ func TestAnAnswerIsJudgedByItsStatus(t *testing.T) {
 
 func TestNetHTTPGoesThroughTheHost(t *testing.T) {
 	host := triplinetest.NewHost(t, nil)
-	host.OnHTTP(func(request triplinetest.Request) (int, string) {
-		return 200, request.Method + " " + string(request.Body)
+	host.OnHTTP(func(request triplinetest.Request) (*triplinetest.Response, error) {
+		return &triplinetest.Response{Body: []byte(request.Method + " " + string(request.Body))}, nil
 	})
 	answer, err := roundtrip.Client().Post("https://api.example.com/a?b", "text/plain", strings.NewReader("body"))
 	if err != nil {

@@ -11,7 +11,9 @@ import (
 
 // MarshalItem writes an Item, a map with string keys or a struct as DynamoDB JSON, attributes in order of their names. A struct's fields have tags
 // `dynamodb:"name"`; `dynamodb:"name,omitempty"` leaves out what is the zero value, `dynamodb:"-"` always. A nil pointer, map or slice is NULL. Floats are
-// refused, since they are not exact, and times, which DynamoDB has not: write Number and string.
+// refused, since they are not exact, and times, which DynamoDB has not: write Number and string. Bytes are binary, whatever type of slice or array they are
+// of. A set is a StringSet, NumberSet or BinarySet, or a struct's field of strings, Numbers or bytes with the tag `dynamodb:"name,set"`; any other slice is a
+// list, one of a type that is made of a set's as well: Go cannot tell it from one that is not.
 func MarshalItem(value any) (string, error) {
 	fields, err := fieldsOf(reflect.ValueOf(value))
 	if err != nil {
@@ -87,6 +89,9 @@ func writeKind(to []byte, value reflect.Value, path string) ([]byte, error) {
 	case reflect.Float32, reflect.Float64:
 		return nil, fmt.Errorf("`%s`: a float is not exact: write tripline.Number(\"%v\")", path, value)
 	case reflect.Slice, reflect.Array:
+		if value.Type().Elem().Kind() == reflect.Uint8 {
+			return writeBytes(to, value), nil
+		}
 		return writeList(to, value, path)
 	case reflect.Map, reflect.Struct:
 		if value.Kind() == reflect.Map && value.IsNil() {
@@ -101,6 +106,17 @@ func writeKind(to []byte, value reflect.Value, path string) ([]byte, error) {
 	default:
 		return nil, fmt.Errorf("`%s`: a %s is no value of DynamoDB's", path, value.Type())
 	}
+}
+
+func writeBytes(to []byte, value reflect.Value) []byte {
+	if value.Kind() == reflect.Slice && value.IsNil() {
+		return append(to, `{"NULL":true}`...)
+	}
+	bytes := make([]byte, value.Len())
+	for at := range bytes {
+		bytes[at] = byte(value.Index(at).Uint())
+	}
+	return append(writeString(append(to, `{"B":`...), base64.StdEncoding.EncodeToString(bytes)), '}')
 }
 
 func writeList(to []byte, value reflect.Value, path string) ([]byte, error) {

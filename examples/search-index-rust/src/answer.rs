@@ -64,7 +64,8 @@ fn failure(item: &Item) -> Option<Failure> {
     match done.status {
         // A conflict: the index has a newer version.
         200..=299 | 409 => None,
-        408 | 429 | 500.. => Some(Failure::retry(reason())),
+        // 401 and 403: an index may ask for each action's permission. Whoever mends a wrong password or a missing grant wants the changes still there.
+        401 | 403 | 408 | 429 | 500.. => Some(Failure::retry(reason())),
         // A document that does not fit the index's mapping never will.
         _ => Some(Failure::reject(reason())),
     }

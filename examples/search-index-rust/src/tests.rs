@@ -39,7 +39,8 @@ fn each_action_has_its_own_answer() {
     check((200, &items([201, 200, 200])), Ok(&[]));
     check((200, &items([201, 409, 404])), Ok(&[]));
     check((200, &items([429, 400, 503])), Ok(&[(0, "retry"), (1, "reject"), (2, "retry")]));
-    check((200, &items([404, 403, 409])), Ok(&[(0, "reject"), (1, "reject")]));
+    check((200, &items([404, 413, 409])), Ok(&[(0, "reject"), (1, "reject")]));
+    check((200, &items([401, 403, 403])), Ok(&[(0, "retry"), (1, "retry"), (2, "retry")]));
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 pub mod backoff;
 pub mod budget;
+pub mod canonical;
 pub mod change;
 pub mod checkpoint;
 pub mod decimal;

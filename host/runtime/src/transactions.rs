@@ -2,12 +2,14 @@
 //!
 //! Always holds: the same transaction of the same change has the same token, in whatever batch and at whatever attempt the change is delivered, and
 //! within one call until it has been made; another change, another content, or the same content once more has another.
-//! So a token is never given to two contents, which DynamoDB would refuse.
+//! So a token is never given to two contents, which DynamoDB would refuse. For that each transaction is brought into one form before: a change that is read
+//! again may have its attributes in another order, and so may what a guest's hash map writes.
 
 use std::collections::HashMap;
 
 use sha2::{Digest, Sha256};
-use tripline_core::port::{Placeholders, Transact, TransactAction, WriteOperation};
+use tripline_core::canonical::canonical;
+use tripline_core::port::{Placeholders, TableWrite, Transact, TransactAction, WriteOperation};
 
 use crate::text;
 
@@ -58,6 +60,23 @@ impl Next {
         let hash = Sha256::new().chain_update(self.content).chain_update(self.nth.to_be_bytes()).finalize();
         text::hex(&hash[..TOKEN_BYTES])
     }
+}
+
+/// What has no form is DynamoDB's to refuse, as it is.
+pub(crate) fn in_one_form(mut write: Transact) -> Transact {
+    let (json, placeholders) = match &mut write.action {
+        TransactAction::Check { key, placeholders, .. } => (key, placeholders),
+        TransactAction::Write(TableWrite { operation, placeholders, .. }) => match operation {
+            WriteOperation::Put(json) | WriteOperation::Delete(json) | WriteOperation::Update { key: json, .. } => (json, placeholders),
+        },
+    };
+    placeholders.names.sort_unstable();
+    for json in placeholders.values.iter_mut().chain([json]) {
+        if let Some(form) = canonical(json) {
+            *json = form;
+        }
+    }
+    write
 }
 
 /// Lengths first, so that no two contents run together into the same bytes.
@@ -156,6 +175,29 @@ mod tests {
         let tokens: BTreeSet<String> = contents.iter().map(token).collect();
         assert_eq!(tokens.len(), contents.len());
         assert!(tokens.iter().all(|token| token.len() == 36));
+    }
+
+    #[test]
+    fn whatever_order_a_hash_map_has_the_transaction_is_one() {
+        let operation = |key: &str| WriteOperation::Update { key: key.to_owned(), expression: "x".to_owned() };
+        let one = write(
+            "t",
+            operation(r#"{"a":{"S":"1"},"b":{"N":"2"}}"#),
+            &[("#a", "a"), ("#b", "b")],
+            Some(r#"{":v":{"SS":["x","y"]},":w":{"N":"1"}}"#),
+        );
+        let other = write(
+            "t",
+            operation(r#"{ "b":{"N":"2"}, "a":{"S":"1"} }"#),
+            &[("#b", "b"), ("#a", "a")],
+            Some(r#"{":w":{"N":"1"},":v":{"SS":["y","x"]}}"#),
+        );
+        let (one, other) = (in_one_form(one), in_one_form(other));
+        assert_eq!(one.action, other.action);
+        let token = |write: Transact| Transactions::default().next(&origin("t", "e"), &[write]).token();
+        assert_eq!(token(one), token(other));
+        let strange = put("no JSON");
+        assert_eq!(in_one_form(strange.clone()).action, strange.action);
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod python_functions;
 mod search;
 mod totals;
 mod web;
+mod webhook;
 
 /// One at a time is made, or compiled by the host: each takes all processors and half a gigabyte, and other tests run meanwhile.
 pub(crate) static ONE: Mutex<()> = Mutex::new(());

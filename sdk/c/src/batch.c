@@ -13,7 +13,7 @@ static size_t tl_failures_len, tl_failures_max;
 static tripline_trigger_types_failure_t tl_to_failure(tl_result result) {
   tripline_trigger_types_failure_t failure = {.tag = TRIPLINE_TRIGGER_TYPES_FAILURE_REJECT};
   if (result == TL_RETRY) failure.tag = TRIPLINE_TRIGGER_TYPES_FAILURE_RETRY;
-  failure.val.reject = tl_to_wire(tl_reason);
+  failure.val.reject = tl_to_wire(tl_reason[0] ? tl_reason : "no reason given");
   return failure;
 }
 
@@ -77,6 +77,8 @@ static tl_result tl_run(const tl_batch *batch) {
   if (!tripline_plugin.on_change) return tl_reject("the plugin has no handler: set `on_change` or `on_batch` in `tripline_plugin`");
   for (size_t at = 0; at < batch->len; at++) {
     const tl_change *change = &batch->changes[at];
+    /* Not that of a change before. */
+    tl_reason = "";
     tl_result result = tripline_plugin.on_change(change);
     if (result != TL_OK) tl_fail_change(change, result);
   }

@@ -1,15 +1,25 @@
 /* Items, written as DynamoDB JSON.
  *
- * Always holds: what is built is JSON, whatever texts it is built of; bytes that are no UTF-8 pass, and the host refuses them.
+ * Always holds: what is built is JSON, whatever texts it is built of; bytes that are no UTF-8 pass, and the host refuses them. What was built stays as it
+ * is: who goes on putting does so in a copy.
  */
 #include "sdk.h"
 
+/* Nothing may be written where it is: something built is there. */
+static bool tl_is_built(const tl_build *item) {
+  return item->room < item->len;
+}
+
 static void tl_append(tl_build *item, const char *text, size_t len) {
-  if (item->room - item->len < len) {
-    size_t room = (item->room + len) * 2 + 64;
-    char *larger = tl_alloc(room);
-    if (item->len > 0) memcpy(larger, item->ptr, item->len);
-    item->ptr = larger;
+  if (tl_is_built(item) || item->room - item->len < len) {
+    size_t room = (item->len + len) * 2 + 64;
+    if (tl_is_built(item)) {
+      char *copy = tl_alloc(room);
+      memcpy(copy, item->ptr, item->len);
+      item->ptr = copy;
+    } else {
+      item->ptr = tl_resize(item->ptr, item->room, room);
+    }
     item->room = room;
   }
   if (len > 0) memcpy(item->ptr + item->len, text, len);
@@ -118,6 +128,13 @@ void tl_put_json(tl_build *item, const char *name, const char *json) {
 }
 
 tl_item tl_built(tl_build *item) {
-  tl_str open = tl_text(item->ptr, item->len);
-  return (tl_item){tl_format("%s%s}", open.len == 0 ? "{" : "", open.ptr)};
+  if (item->len == 0) return (tl_item){{"{}", 2}};
+  if (!tl_is_built(item)) {
+    /* With the NUL; and what is left of its room is anyone's. */
+    tl_append(item, "}", 2);
+    tl_resize(item->ptr, item->room, item->len);
+    item->len -= 2;
+    item->room = 0;
+  }
+  return (tl_item){{item->ptr, item->len + 1}};
 }

@@ -27,9 +27,13 @@ static tl_chunk *tl_chunk_of(size_t room) {
   return chunk;
 }
 
-void *tl_alloc(size_t size) {
+static size_t tl_rounded(size_t size) {
   if (size > SIZE_MAX - TL_ALIGN) abort();
-  size_t rounded = (size + TL_ALIGN - 1) / TL_ALIGN * TL_ALIGN;
+  return (size + TL_ALIGN - 1) / TL_ALIGN * TL_ALIGN;
+}
+
+void *tl_alloc(size_t size) {
+  size_t rounded = tl_rounded(size);
   tl_chunk *chunk = tl_memory;
   if (!chunk || chunk->room - chunk->used < rounded) {
     chunk = tl_chunk_of(rounded > TL_CHUNK ? rounded : TL_CHUNK);
@@ -37,6 +41,20 @@ void *tl_alloc(size_t size) {
   void *at = (char *)chunk + TL_HEAD + chunk->used;
   chunk->used += rounded;
   return at;
+}
+
+static void *tl_resize(void *old, size_t old_size, size_t size) {
+  size_t old_rounded = tl_rounded(old_size), rounded = tl_rounded(size);
+  tl_chunk *chunk = tl_memory;
+  bool is_last = old_size > 0 && (char *)old + old_rounded == (char *)chunk + TL_HEAD + chunk->used;
+  if (is_last && chunk->room - (chunk->used - old_rounded) >= rounded) {
+    chunk->used = chunk->used - old_rounded + rounded;
+    return old;
+  }
+  if (size <= old_size) return old;
+  void *larger = tl_alloc(size);
+  if (old_size > 0) memcpy(larger, old, old_size);
+  return larger;
 }
 
 static void tl_forget(void) {

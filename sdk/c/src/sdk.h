@@ -13,6 +13,9 @@
 /* Until the batch is done; what is there is lost. */
 static void tl_forget(void);
 
+/* Room for another size, with what is there: where it is, if nothing was allocated since. */
+static void *tl_resize(void *old, size_t old_size, size_t size);
+
 /* The wire's text as the host laid it down: with its NUL, and never at the address of nothing. */
 static inline tl_str tl_of_wire(plugin_string_t text) {
   return text.len == 0 ? (tl_str){"", 0} : (tl_str){(const char *)text.ptr, text.len};

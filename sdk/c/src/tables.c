@@ -65,10 +65,18 @@ static tl_result tl_write_error(const char *table, const tripline_trigger_tables
   }
 }
 
+/* What failed as a whole has failed for each. */
+static tl_result tl_of_each(tl_result *results, size_t len, tl_result result) {
+  for (size_t at = 0; results && at < len; at++) results[at] = result;
+  return result;
+}
+
 tl_result tl_table_write_all(const char *table, const tl_write *writes, size_t len, tl_result *results) {
   tripline_trigger_tables_table_write_t *wire = tl_alloc(len * sizeof *wire);
   for (size_t at = 0; at < len; at++) {
-    if (writes[at].kind == TL_CHECK) return tl_reject("table `%s`: a check alone writes nothing: it belongs into a transaction", table);
+    if (writes[at].kind == TL_CHECK) {
+      return tl_of_each(results, len, tl_reject("table `%s`: a check alone writes nothing: it belongs into a transaction", table));
+    }
     wire[at] = tl_to_write(&writes[at]);
   }
   plugin_string_t wire_table = tl_to_wire(table);
@@ -76,7 +84,7 @@ tl_result tl_table_write_all(const char *table, const tl_write *writes, size_t l
   tripline_trigger_tables_list_result_void_write_error_t made;
   tripline_trigger_tables_table_error_t error;
   if (!tripline_trigger_tables_write(&wire_table, &list, &made, &error)) {
-    return tl_host_error(TL_REJECT, "table", table, error.val.access_denied);
+    return tl_of_each(results, len, tl_host_error(TL_REJECT, "table", table, error.val.access_denied));
   }
   tl_result first = TL_OK;
   const char *reason = tl_reason;
@@ -112,7 +120,7 @@ static tl_result tl_cancelled(const tl_write *writes, size_t len, tripline_trigg
     all = tl_format("%s%swrite %zu: %s", all.ptr, all.len > 0 ? "; " : "", at + 1, tl_reason);
   }
   tl_reason = tl_format("the transaction was cancelled: %s", all.ptr).ptr;
-  return worst == TL_OK ? TL_RETRY : worst;
+  return worst == TL_OK ? tl_of_each(results, len, TL_RETRY) : worst;
 }
 
 tl_result tl_transact(const tl_change *change, const tl_write *writes, size_t len, tl_result *results) {
@@ -127,8 +135,9 @@ tl_result tl_transact(const tl_change *change, const tl_write *writes, size_t le
   const char *table = len > 0 ? writes[0].table : NULL;
   switch (error.tag) {
     case TRIPLINE_TRIGGER_TABLES_TRANSACT_ERROR_CANCELLED: return tl_cancelled(writes, len, error.val.cancelled, results);
-    case TRIPLINE_TRIGGER_TABLES_TRANSACT_ERROR_UNAVAILABLE: return tl_host_error(TL_RETRY, "transaction from table", table, error.val.unavailable);
-    default: return tl_host_error(TL_REJECT, "transaction from table", table, error.val.invalid);
+    case TRIPLINE_TRIGGER_TABLES_TRANSACT_ERROR_UNAVAILABLE:
+      return tl_of_each(results, len, tl_host_error(TL_RETRY, "transaction from table", table, error.val.unavailable));
+    default: return tl_of_each(results, len, tl_host_error(TL_REJECT, "transaction from table", table, error.val.invalid));
   }
 }
 

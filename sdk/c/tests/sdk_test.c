@@ -18,6 +18,8 @@ static int failed;
 static char said[4096];
 static size_t said_len;
 static uint8_t write_answers[8];
+/* Cancelled. */
+static uint8_t transact_answer = 1;
 static const char *setting;
 
 static void say(const char *what, uint32_t change, plugin_string_t text) {
@@ -92,6 +94,10 @@ bool tripline_trigger_tables_transact(uint32_t change, tripline_trigger_tables_l
     all = all && !causes[at].is_some;
   }
   *err = (tripline_trigger_tables_transact_error_t){.tag = 1, .val.cancelled = {causes, writes->len}};
+  if (transact_answer != 1) {
+    *err = (tripline_trigger_tables_transact_error_t){.tag = transact_answer, .val.invalid = handed("not at all")};
+    all = false;
+  }
   return all;
 }
 
@@ -269,6 +275,42 @@ static void builds(void) {
   }
 }
 
+/* In its place, and whole while more is put behind it. */
+static void built_items_stay(void) {
+  for (size_t len = 1; len < 200; len++) {
+    tl_build row = {0};
+    tl_put_text(&row, "a", tl_text("", 0));
+    tl_str text = tl_format("%0*d", (int)len, 0);
+    tl_put_text(&row, "b", text);
+    tl_item first = tl_built(&row);
+    CHECK(tl_built(&row).json.ptr == first.json.ptr);
+    tl_put_int64(&row, "c", 7);
+    tl_item second = tl_built(&row);
+    tl_put_null(&row, "d");
+    CHECK(tl_equal(first.json, tl_format("{\"a\":{\"S\":\"\"},\"b\":{\"S\":\"%s\"}}", text.ptr).ptr));
+    CHECK(tl_equal(second.json, tl_format("{\"a\":{\"S\":\"\"},\"b\":{\"S\":\"%s\"},\"c\":{\"N\":\"7\"}}", text.ptr).ptr));
+    CHECK(first.json.ptr[first.json.len] == '\0' && second.json.ptr[second.json.len] == '\0');
+    CHECK(tl_attribute(tl_built(&row), "d").type == TL_NULL);
+  }
+}
+
+/* An item leaves no more of itself in the arena than it has. */
+static void building_costs_what_is_built(void) {
+  tl_forget();
+  tl_alloc(1);
+  for (int rows = 0; rows < 8; rows++) {
+    size_t used = tl_memory->used;
+    tl_build row = {0};
+    for (int at = 0; at < 100; at++) tl_put_string(&row, "name", "some forty bytes of text, more or less.");
+    tl_item built = tl_built(&row);
+    CHECK(!tl_memory->before && tl_memory->used - used <= built.json.len + TL_ALIGN);
+  }
+  tl_build large = {0};
+  for (int at = 0; at < 10000; at++) tl_put_int64(&large, "name", at);
+  tl_str text;
+  CHECK(tl_need_number(tl_built(&large), "name", &text) == TL_OK && tl_equal(text, "0"));
+}
+
 static void table_results(void) {
   static const struct {
     uint8_t answers[2];
@@ -290,8 +332,24 @@ static void table_results(void) {
   }
   CHECK(strcmp(tl_error(), "the transaction was cancelled: write 1: table `t`: why; write 2: table `t`: why") == 0);
   CHECK(tl_table_write_all("", writes, 1, NULL) == TL_REJECT && strstr(tl_error(), "not granted"));
-  writes[0].kind = TL_CHECK;
-  CHECK(tl_table_write(writes) == TL_REJECT && strstr(tl_error(), "into a transaction"));
+  /* What fails as a whole fails for each. */
+  static const struct {
+    uint8_t answer;
+    tl_result result;
+  } whole[] = {{0, TL_REJECT}, {2, TL_REJECT}, {3, TL_RETRY}};
+  for (size_t at = 0; at < sizeof whole / sizeof *whole; at++) {
+    tl_result results[2] = {TL_OK, TL_OK};
+    transact_answer = whole[at].answer;
+    CHECK(tl_transact(&change, writes, 2, results) == whole[at].result && results[0] == whole[at].result && results[1] == whole[at].result);
+    CHECK(tl_transact(&change, writes, 2, NULL) == whole[at].result);
+  }
+  transact_answer = 1;
+  tl_result results[2] = {TL_OK, TL_OK};
+  CHECK(tl_table_write_all("", writes, 2, results) == TL_REJECT && results[0] == TL_REJECT && results[1] == TL_REJECT);
+  writes[1].kind = TL_CHECK;
+  results[0] = results[1] = TL_OK;
+  CHECK(tl_table_write_all("t", writes, 2, results) == TL_REJECT && results[0] == TL_REJECT && results[1] == TL_REJECT);
+  CHECK(tl_table_write(&writes[1]) == TL_REJECT && strstr(tl_error(), "into a transaction"));
   tl_item keys[] = {item("{\"a\":1}"), item("{}")}, found[2];
   CHECK(tl_table_get_all("t", keys, 2, true, found) == TL_OK && tl_equal(found[0].json, "{\"a\":1}") && !found[1].json.ptr);
 }
@@ -326,7 +384,8 @@ static tl_result on_change(const tl_change *change) {
       return tl_reject("the second failure of a change");
     case 2: return tl_counter_add(change, "c", NULL, 0, "");
     case 3: return tl_state_get(change, "", &value);
-    default: setting = NULL; return tl_need_setting("s", &value);
+    case 4: setting = NULL; return tl_need_setting("s", &value);
+    default: return TL_RETRY;
   }
 }
 
@@ -339,23 +398,23 @@ const tl_plugin tripline_plugin = {.on_change = on_change, .on_probe = on_probe}
 static void batches(void) {
   for (int round = 0; round < 3; round++) {
     said_len = 0;
-    tripline_trigger_types_change_t *changes = cabi_realloc(NULL, 0, 8, 5 * sizeof *changes);
-    for (int at = 0; at < 5; at++) {
+    tripline_trigger_types_change_t *changes = cabi_realloc(NULL, 0, 8, 6 * sizeof *changes);
+    for (int at = 0; at < 6; at++) {
       changes[at] = (tripline_trigger_types_change_t){
           .event_id = handed("e-1"), .event_name = 2, .sequence_number = handed("1"), .keys = handed("{}"), .old_image = {true, handed("{}")}};
       changes[at].user_identity.is_some = true;
       changes[at].user_identity.val.f0 = handed(at == 0 ? "Service" : "User");
       changes[at].user_identity.val.f1 = handed("dynamodb.amazonaws.com");
     }
-    exports_tripline_trigger_handler_batch_t batch = {.trigger = handed("t"), .table = handed("table"), .view = 2, .changes = {changes, 5}};
+    exports_tripline_trigger_handler_batch_t batch = {.trigger = handed("t"), .table = handed("table"), .view = 2, .changes = {changes, 6}};
     exports_tripline_trigger_handler_list_failed_change_t failures;
     exports_tripline_trigger_handler_failure_t failure;
-    CHECK(exports_tripline_trigger_handler_handle(&batch, &failures, &failure) && failures.len == 4);
+    CHECK(exports_tripline_trigger_handler_handle(&batch, &failures, &failure) && failures.len == 5);
     static const struct {
       uint8_t tag;
       const char *reason;
-    } rows[] = {{0, "later: 5"}, {1, "counter `c`: no decimal"}, {0, "state ``: disk"}, {1, "setting `s` is missing: set it in the `settings` of the trigger"}};
-    for (uint32_t at = 0; at < 4 && at < failures.len; at++) {
+    } rows[] = {{0, "later: 5"}, {1, "counter `c`: no decimal"}, {0, "state ``: disk"}, {1, "setting `s` is missing: set it in the `settings` of the trigger"}, {0, "no reason given"}};
+    for (uint32_t at = 0; at < 5 && at < failures.len; at++) {
       CHECK(failures.ptr[at].index == at + 1 && failures.ptr[at].failure.tag == rows[at].tag);
       CHECK(tl_equal(tl_of_wire(failures.ptr[at].failure.val.retry), rows[at].reason));
     }
@@ -377,6 +436,8 @@ int main(void) {
   numbers();
   other_types();
   builds();
+  built_items_stay();
+  building_costs_what_is_built();
   table_results();
   tl_forget();
   batches();

@@ -6,11 +6,16 @@
 //	failed := triplinetest.Run(t, plugin, triplinetest.Insert(tripline.Item{"id": "o-1"}, tripline.Item{"total": 12}))
 //	if got := host.Counter("orders", nil); !slices.Equal(got, []string{"1"}) { … }
 //
+// It refuses what a real host refuses, and drops what that drops: see Host.Held.
+//
 // What holds: the host is a recorder, one at a time: tests that use it are not parallel.
 package triplinetest
 
 import (
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,8 +51,15 @@ type Request struct {
 	Body        []byte
 }
 
+// Response is an answer. Where Status is 0 it is 200.
+type Response struct {
+	Status  int
+	Headers map[string]string
+	Body    []byte
+}
+
 // NewHost makes a host with these settings, and makes it the one that the SDK talks to until the test ends. It grants what is named ("counters",
-// "state", "tables", "mailers", "metrics", "http"), all where nothing is.
+// "state", "tables" to write, "reads", "mailers", "metrics", "http"), all where nothing is.
 func NewHost(t testing.TB, settings map[string]string, grants ...string) *Host {
 	t.Helper()
 	recorder := &host.Recorder{Values: settings}
@@ -77,16 +89,13 @@ func (test *Host) Counter(name string, labels map[string]string) []string {
 
 // State is an entry of the state as text, and whether there is one.
 func (test *Host) State(key string) (string, bool) {
-	value, has := test.recorder.Entries[key]
-	return string(value), has
+	value, _ := test.recorder.State(key)
+	return string(value), value != nil
 }
 
 // SetState makes an entry.
 func (test *Host) SetState(key, value string) {
-	if test.recorder.Entries == nil {
-		test.recorder.Entries = map[string][]byte{}
-	}
-	test.recorder.Entries[key] = []byte(value)
+	test.recorder.Put(key, []byte(value))
 }
 
 // PutItem puts an item into a table that the plugin reads.
@@ -103,12 +112,43 @@ func (test *Host) OnWrite(answer func(Write) *tripline.HostError) {
 	test.recorder.OnWrite = func(one host.TableWrite) *tripline.HostError { return answer(lift(one)) }
 }
 
-// OnHTTP answers requests with a status, headers and a body. Without it they are denied.
-func (test *Host) OnHTTP(answer func(Request) (status int, body string)) {
+// OnHTTP answers requests. An error is a request without an answer: a *tripline.HostError as it is, any other as Unavailable, a server that is away.
+// Where nothing is set, or the response is nil, the answer is an empty 200.
+func (test *Host) OnHTTP(answer func(Request) (*Response, error)) {
 	test.recorder.OnHTTP = func(request host.Request) (*host.Response, *tripline.HostError) {
-		status, body := answer(liftRequest(request))
-		return &host.Response{Status: status, Body: []byte(body)}, nil
+		response, err := answer(liftRequest(request))
+		var refused *tripline.HostError
+		if errors.As(err, &refused) && refused != nil {
+			return nil, refused
+		}
+		if err != nil && refused == nil {
+			return nil, &tripline.HostError{What: "http", Code: tripline.Unavailable, Reason: err.Error()}
+		}
+		return lower(response), nil
 	}
+}
+
+// As a host has it: names in lower case.
+func lower(response *Response) *host.Response {
+	answer := &host.Response{Status: 200}
+	if response == nil {
+		return answer
+	}
+	if response.Status != 0 {
+		answer.Status = response.Status
+	}
+	for _, header := range host.Labels(response.Headers) {
+		answer.Headers = append(answer.Headers, host.Header{Name: strings.ToLower(header.Name), Value: header.Value})
+	}
+	answer.Body = append(answer.Body, response.Body...)
+	return answer
+}
+
+// Held are the changes of the last Run that did not fail and yet are not done, in order, by their index: later changes of an item whose change is
+// delivered again, and those that have read the state that such a change or a failed one had written. They are delivered again too; what they have
+// added, set and mailed is dropped.
+func (test *Host) Held() []int {
+	return slices.Clone(test.recorder.Held)
 }
 
 // Writes are those that were made, in order.
@@ -215,11 +255,12 @@ var origin = tripline.Origin{
 	StreamARN: "arn:aws:dynamodb:us-east-1:123456789012:table/test/stream/2026-01-01T00:00:00.000",
 }
 
-// Run hands the changes to the plugin as one batch, and returns what failed, all of them where the batch failed as a whole. Event IDs are event-1 and so
-// on, sequence numbers count from 1.
+// Run hands the changes to the plugin as one batch, and returns what failed, all of them where the batch failed as a whole. What those have added, set and
+// mailed is dropped, and what those have that are held back with them: see Host.Held. Event IDs are event-1 and so on, sequence numbers count from 1.
 func Run(t testing.TB, plugin *tripline.Plugin, changes ...Change) []tripline.FailedChange {
 	t.Helper()
 	batch := &tripline.Batch{Origin: origin}
+	var keys []string
 	for at, one := range changes {
 		change := &tripline.Change{
 			EventID: fmt.Sprintf("event-%d", at+1), Event: one.event, SequenceNumber: fmt.Sprint(at + 1), Identity: one.identity,
@@ -232,18 +273,21 @@ func Run(t testing.TB, plugin *tripline.Plugin, changes ...Change) []tripline.Fa
 			change.OldImageJSON = marshal(t, one.old)
 		}
 		batch.Changes = append(batch.Changes, change)
+		keys = append(keys, change.KeysJSON)
 	}
+	current := host.Current
+	current.Begin(keys)
 	failed, err := plugin.Handle(batch)
 	if err != nil {
 		for at := range changes {
 			failed = append(failed, tripline.FailedChange{Index: at, Rejects: tripline.Rejects(err), Reason: err.Error()})
 		}
 	}
-	places := map[int]bool{}
+	retried := map[int]bool{}
 	for _, one := range failed {
-		places[one.Index] = true
+		retried[one.Index] = !one.Rejects
 	}
-	host.Current.Settle(places)
+	current.Settle(retried)
 	return failed
 }
 

@@ -30,6 +30,9 @@ use serde::de::DeserializeOwned;
 use crate::failure::Failure;
 use crate::host;
 
+/// The host's bound is 32 KiB, with something for each of them.
+const HEADERS_BYTES_MAX: usize = 16 * 1024;
+
 /// A request, to be sent with `send`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Request {
@@ -146,6 +149,14 @@ impl Request {
     pub fn answer_timeout(mut self, timeout: Duration) -> Self {
         self.answer_timeout = Some(timeout);
         self
+    }
+
+    pub(crate) fn check_headers(&self) -> Result<(), Error> {
+        let bytes: usize = self.headers.iter().map(|(name, value)| name.len() + value.len() + 32).sum();
+        match bytes {
+            0..=HEADERS_BYTES_MAX => Ok(()),
+            _ => Err(Error::Invalid(format!("headers of more than {HEADERS_BYTES_MAX} bytes"))),
+        }
     }
 
     /// Sends it and waits for the whole answer. An answer is `Ok` whatever its status.

@@ -9,8 +9,6 @@ use crate::bindings::wasi::http::types::{
 use crate::bindings::wasi::io::streams::{OutputStream, StreamError};
 use crate::http::{Error, Request, Response, parts};
 
-/// The host's bound is 32 KiB, with something for each of them.
-const HEADERS_BYTES_MAX: usize = 16 * 1024;
 const READ_BYTES: u64 = 64 * 1024;
 
 pub(crate) fn send(request: &Request) -> Result<Response, Error> {
@@ -34,10 +32,7 @@ pub(crate) fn send(request: &Request) -> Result<Response, Error> {
 fn outgoing(request: &Request) -> Result<OutgoingRequest, Error> {
     let invalid = |what: &str| Error::Invalid(what.to_owned());
     let (scheme, authority, path) = parts(&request.url)?;
-    let bytes: usize = request.headers.iter().map(|(name, value)| name.len() + value.len() + 32).sum();
-    if bytes > HEADERS_BYTES_MAX {
-        return Err(Error::Invalid(format!("headers of more than {HEADERS_BYTES_MAX} bytes")));
-    }
+    request.check_headers()?;
     let headers = Fields::from_list(&request.headers).map_err(|_| invalid("a header that is none, or that the host writes itself"))?;
     let outgoing = OutgoingRequest::new(headers);
     outgoing.set_method(&method(&request.method)).map_err(|()| invalid("no method"))?;

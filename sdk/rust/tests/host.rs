@@ -3,7 +3,7 @@
 use tripline_sdk::mailer::Message;
 use tripline_sdk::tables::{Condition, Write, WriteError};
 use tripline_sdk::testing::{self, Call, Capability, Host, insert, modify, remove};
-use tripline_sdk::{Batch, Change, EventName, Failure, Failures, View, counters, http, log, mailer, state, tables};
+use tripline_sdk::{Batch, Change, EventName, Failure, Failures, View, counters, http, log, mailer, metrics, state, tables};
 
 const KEYS: &str = r#"{"pk":{"S":"a"}}"#;
 
@@ -60,9 +60,11 @@ fn what_a_failed_change_did_is_dropped() {
     host.set_state("k", [10]);
     let failures = testing::run(effects, testing::batch([insert(KEYS, "{}"), insert(KEYS, "{}"), insert(KEYS, "{}")]));
     assert_eq!(failures.iter().map(|(index, _)| index).collect::<Vec<_>>(), [1]);
-    assert_eq!(host.counter("seen", &[("a", "1"), ("b", "2")]), ["0", "2"]);
-    assert_eq!((host.state("k"), host.state_expires_ms("k")), (Some(vec![13]), Some(5)));
-    assert_eq!(host.mails().iter().map(|mail| mail.change).collect::<Vec<_>>(), [0, 2]);
+    // The third is of the same item, and has read what the second wrote.
+    assert_eq!(host.held(), [2]);
+    assert_eq!(host.counter("seen", &[("a", "1"), ("b", "2")]), ["0"]);
+    assert_eq!((host.state("k"), host.state_expires_ms("k")), (Some(vec![11]), Some(5)));
+    assert_eq!(host.mails().iter().map(|mail| mail.change).collect::<Vec<_>>(), [0]);
     assert_eq!((host.mails()[0].mailer.as_deref(), host.mails()[0].message.subject.as_str()), (Some("office"), "s"));
     // Logs are no state: they stay.
     assert_eq!(host.logs().iter().map(|line| line.message.as_str()).collect::<Vec<_>>(), ["change 0", "change 1", "change 2"]);
@@ -71,7 +73,70 @@ fn what_a_failed_change_did_is_dropped() {
     let all = |_: &Batch| -> Result<Failures, Failure> { Err(Failure::retry("all")) };
     host.set_state("k", [20]);
     assert!(testing::run_batch(all, testing::batch([insert(KEYS, "{}")])).is_err());
-    assert_eq!(host.state("k"), Some(vec![20]));
+    assert_eq!((host.state("k"), host.held()), (Some(vec![20]), vec![]));
+}
+
+/// A change of the item `id` for each word: `name`, `name retry` or `name reject`, which writes its position; `name reads` reads what is there before.
+#[track_caller]
+fn check_held(steps: &[&str], held: &[u32], stands: Option<u8>) {
+    let host = Host::new();
+    let changes = steps.iter().map(|step| {
+        let (id, then) = step.split_once(' ').unwrap_or((step, ""));
+        insert(&format!(r#"{{"id":{{"S":"{id}"}}}}"#), &format!(r#"{{"then":{{"S":"{then}"}}}}"#))
+    });
+    #[derive(serde::Deserialize)]
+    struct Step<'a> {
+        then: &'a str,
+    }
+    let handler = |change: Change| {
+        let then = change.new_image::<Step<'_>>()?.map_or("", |step| step.then);
+        if then == "reads" {
+            state::get(&change, "k")?;
+            return counters::add(&change, "seen", &[], change.index());
+        }
+        state::set(&change, "k", [change.index() as u8], None)?;
+        match then {
+            "retry" => Err(Failure::retry("later")),
+            "reject" => Err(Failure::reject("never")),
+            _ => Ok(()),
+        }
+    };
+    testing::run(handler, testing::batch(changes));
+    let readers = (0u32..).zip(steps).filter(|(index, step)| step.ends_with("reads") && !held.contains(index));
+    assert_eq!(host.held(), held);
+    assert_eq!(host.state("k"), stands.map(|stands| vec![stands]));
+    assert_eq!(host.counter("seen", &[]), readers.map(|(index, _)| index.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_waits_for_a_failed_change_is_dropped_with_it() {
+    check_held(&["a", "a", "a reads"], &[], Some(1));
+    // What is written over a failed change's write stands.
+    check_held(&["a", "b retry", "c"], &[], Some(2));
+    check_held(&["a", "b retry", "b"], &[2], Some(0));
+    check_held(&["a", "b reject", "b"], &[], Some(2));
+    check_held(&["a reject", "b reads", "b", "c"], &[1, 2], Some(3));
+    check_held(&["a retry", "a", "b reads", "b reads"], &[1, 2, 3], None);
+}
+
+#[test]
+fn of_one_change_and_key_one_mail_is_sent() {
+    let host = Host::new();
+    let twice = |change: &Change| {
+        for (subject, key) in [("first", "k"), ("again", "k"), ("other", "l")] {
+            mailer::send(change, None, Message::new(subject).to("a@b.example").text("t"), key)?;
+        }
+        Ok(())
+    };
+    assert!(testing::run(twice, testing::batch([insert(KEYS, "{}"), insert(KEYS, "{}")])).is_empty());
+    let sent: Vec<_> = host.mails().into_iter().map(|mail| (mail.change, mail.message.subject)).collect();
+    assert_eq!(sent, [(0, "first"), (0, "other"), (1, "first"), (1, "other")].map(|(change, subject)| (change, subject.to_owned())));
+    assert_eq!(host.logs().len(), 2);
+    assert_eq!(host.logs()[0].message, "mail not sent: the outbox has a mail of this change and key (`k`)");
+    // Each run is of other changes, and so is each call outside of one.
+    assert!(testing::run(twice, testing::batch([insert(KEYS, "{}")])).is_empty());
+    (0..2).for_each(|_| twice(&insert(KEYS, "{}").build()).unwrap());
+    assert_eq!(host.mails().len(), 4 + 2 + 6);
 }
 
 #[test]
@@ -101,10 +166,17 @@ fn denied_and_invalid_reject_and_unavailable_retries() {
     check_failure(counters::add(&change, "good", &[], "one"), false);
     check_failure(counters::add(&change, "good", &[], f64::NAN), false);
     check_failure(state::set(&change, &"k".repeat(2049), "", None), false);
-    check_failure(mailer::send(&change, None, Message::new("s").to("nobody").text("t"), "k"), false);
+    check_failure(state::set(&change, "k", vec![0; 256 * 1024 + 1], None), false);
+    check_failure(state::get(&change, &"k".repeat(2049)).map(|_| ()), false);
+    check_failure(state::delete(&change, &"k".repeat(2049)), false);
     check_failure(mailer::send(&change, None, Message::new("s").to("a@b.example"), "k"), false);
-    check_failure(mailer::send(&change, None, Message::new("a\nb").to("a@b.example").text("t"), "k"), false);
-    assert!(host.counters().is_empty() && host.mails().is_empty());
+    check_failure(mailer::send(&change, None, mail(), &"k".repeat(1025)), false);
+    check_failure(mailer::send(&change, None, mail().text("x".repeat(1024 * 1024 + 1)), "k"), false);
+    check_failure(mailer::send(&change, None, (0..50).fold(mail(), |mail, _| mail.to("a@b.example")), "k"), false);
+    check_failure(tables::get_many::<serde_json::Value>("t", &vec![KEYS; 1001], tables::Consistency::Eventual).map(|_| ()), false);
+    let many = (0..101).fold(tables::Transaction::new(), |all, _| all.write("t", Write::delete(KEYS)));
+    check_failure(many.commit(&change).map_err(Failure::from), false);
+    assert!(host.counters().is_empty() && host.mails().is_empty() && host.transactions().is_empty() && host.state("k").is_none());
     host.fail_state("down");
     check_failure(state::get(&change, "k").map(|_| ()), true);
     for capability in [Capability::Counters, Capability::State, Capability::Tables, Capability::Mailers] {
@@ -120,6 +192,75 @@ fn denied_and_invalid_reject_and_unavailable_retries() {
         (WriteError::Unavailable("x".to_owned()), true),
     ] {
         check_failure(Err(error.into()), retry);
+    }
+}
+
+#[test]
+fn what_the_host_takes_is_taken_and_nothing_more() {
+    let _host = Host::new();
+    let change = insert(KEYS, "{}").build();
+    let long = "x".repeat(1025);
+    let nines = "9".repeat(301);
+    for (delta, good) in [
+        ("1", true),
+        ("-19.99", true),
+        ("+.5", true),
+        ("5.", true),
+        ("1E+168", true),
+        ("1e-168", true),
+        ("1E+169", false),
+        ("1e-169", false),
+        ("0.5e-168", false),
+        ("1E+300", false),
+        ("1e99999999999999999999", false),
+        (&nines[1..], true),
+        (&nines, false),
+        ("", false),
+        (".", false),
+        ("1_000", false),
+        ("1 ", false),
+        ("0x10", false),
+        ("inf", false),
+    ] {
+        assert_eq!(counters::add(&change, "n", &[], delta).is_ok(), good, "{delta}");
+    }
+    for (labels, good) in [
+        (vec![("a", ""), ("b", &long[1..])], true),
+        (vec![("a", &*long)], false),
+        (vec![("a", "1"), ("b", ""), ("a", "2")], false),
+        (vec![("Bad Label", "")], false),
+        (["a", "b", "c", "d", "e", "f", "g", "h", "i"].map(|name| (name, "")).to_vec(), false),
+    ] {
+        assert_eq!(counters::add(&change, "n", &labels, 1).is_ok(), good, "{labels:?}");
+        assert_eq!(metrics::count("n", &labels, 1).is_ok(), good, "{labels:?}");
+    }
+    for (address, good) in [
+        ("a@b.example", true),
+        ("Name <a@b.example>", true),
+        ("\"Last, First\" <a@b.example>", true),
+        ("Zoë <zoe@b.example>", true),
+        ("o'neill+tag@b.example", true),
+        ("", false),
+        ("a", false),
+        ("@b.example", false),
+        ("a@", false),
+        ("a b@c.example", false),
+        ("a@b.example, c@d.example", false),
+        ("<a@b.example> <c@d.example>", false),
+        ("a@b.example>", false),
+        ("Name <a@b.example", false),
+        ("a@b@c.example", false),
+        ("a@b..example", false),
+        ("a@b.example RCPT TO:<c@d.example>", false),
+        ("a@b.example\r\nBcc: x@y.example", false),
+        ("A\tB <a@b.example>", false),
+    ] {
+        let mail = |to: &str, subject: &str| Message::new(subject).to(to).text("t");
+        assert_eq!(mailer::send(&change, None, mail(address, "s"), "k").is_ok(), good, "to {address}");
+        assert_eq!(mailer::send(&change, None, mail("a@b.example", "s").reply_to(address), "k").is_ok(), good, "reply to {address}");
+    }
+    for (subject, good) in [(&long[..998], true), (&long[..999], false), ("a\nb", false), ("a\u{85}b", false)] {
+        assert_eq!(mailer::send(&change, None, Message::new(subject).to("a@b.example").text("t"), "k").is_ok(), good, "{subject:?}");
     }
 }
 
@@ -163,20 +304,26 @@ fn requests_are_recorded_and_answered_as_the_test_says() {
     assert_eq!((requests.len(), requests[1].method.as_str(), &*requests[1].body), (3, "POST", &b"[1,2]"[..]));
     assert_eq!(requests[1].headers[1], ("Content-Type".to_owned(), b"application/json".to_vec()));
     assert!(!format!("{:?} {answer:?}", requests[1]).contains("h.example"));
-    for request in [
+    let forbidden = ["Host", "connection", "HTTP2-Settings", "keep-alive", "proxy-authenticate", "Proxy-Authorization"];
+    let forbidden = forbidden.into_iter().chain(["proxy-connection", "Transfer-Encoding", "upgrade"]);
+    for request in forbidden.map(|name| http::get("https://h").header(name, "x")).chain([
         http::get("h.example"),
         http::get("ftp://h.example"),
+        http::get("https://h/a b"),
+        http::Request::new("A B", "https://h"),
+        http::post("https://h").body(vec![0; 8 * 1024 * 1024 + 1]),
+        http::get("https://h").header("X", "x".repeat(16 * 1024 - 32)),
         http::get("https://h").header("Bad Name", ""),
-        http::get("https://h").header("Host", "x"),
         http::get("https://h").header("X", "a\nb"),
         http::get("https://h").json(&std::collections::BTreeMap::from([((1, 2), 3)])),
-    ] {
+    ]) {
         check_failure(request.send().map(|_| ()).map_err(Failure::from), false);
     }
     for (status, retry) in [(400, false), (404, false), (301, false), (408, true), (429, true), (500, true), (503, true)] {
         check_failure(http::Response::new(status).ok().map(|_| ()), retry);
     }
+    assert!(http::get("https://h").header("X", "x".repeat(16 * 1024 - 33)).send().is_ok());
     host.deny(Capability::Http);
     check_failure(http::get("https://h.example").send().map(|_| ()).map_err(Failure::from), false);
-    assert_eq!((host.requests().len(), host.calls(Call::HttpSend)), (3, 9));
+    assert_eq!((host.requests().len(), host.calls(Call::HttpSend)), (4, 22));
 }

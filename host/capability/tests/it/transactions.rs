@@ -64,12 +64,12 @@ async fn what_can_never_be_made_is_invalid() {
         let twice = vec![of(orders, put(key(1))), of(orders, delete(&key(1)))];
         let broken = vec![of(orders, put(key(1))), check(orders, &key(2), "this is no condition")];
         let elsewhere = vec![of(orders, put(key(1))), of(orders, put(format!(r#"{},"TableName":"secrets""#, key(1))))];
-        let large = format!(r#"{{"pk":{{"S":"a"}},"sk":{{"N":"1"}},"x":{{"S":"{}"}}}}"#, "x".repeat(9 << 20));
+        let large = format!(r#"{{"pk":{{"S":"a"}},"sk":{{"N":"1"}},"x":{{"S":"{}"}}}}"#, "x".repeat(17 << 20));
         for (writes, expected) in [
             (twice, "multiple operations on one item"),
             (broken, "ValidationException"),
             (elsewhere, "write 1: the item is not JSON"),
-            (vec![of(orders, put(large))], "DynamoDB takes 4194304 in all its items"),
+            (vec![of(orders, put(large))], "DynamoDB takes 16777216, and 4 MB in all items"),
         ] {
             match orders.transact(transaction("t", writes)).await {
                 Err(TransactError::Invalid(reason)) => assert!(reason.contains(expected), "no `{expected}` in {reason}"),

@@ -73,6 +73,18 @@ type Response struct {
 	Body    []byte
 }
 
+// HeadersBytesMax is for less than the host's bound of 32 KiB, beyond which the call would be a trap.
+const HeadersBytesMax = 16 << 10
+
+// HeadersBytes are what headers count for: something is added for each.
+func HeadersBytes(headers []Header) int {
+	bytes := 0
+	for _, header := range headers {
+		bytes += len(header.Name) + len(header.Value) + 32
+	}
+	return bytes
+}
+
 func refused(what string, code tripline.Code, reason string) *tripline.HostError {
 	return &tripline.HostError{What: what, Code: code, Reason: reason}
 }

@@ -14,10 +14,8 @@ import (
 )
 
 const (
-	// The host's bound is 32 KiB, with something for each of them; beyond it the call would be a trap.
-	headersBytesMax = 16 << 10
-	readBytes       = 64 << 10
-	what            = "http"
+	readBytes = 64 << 10
+	what      = "http"
 )
 
 // SendHTTP waits for the whole answer. Every handle is dropped here: what the collector would drop later, it might drop where no import may be called.
@@ -52,13 +50,12 @@ func SendHTTP(request Request) (*Response, *tripline.HostError) {
 }
 
 func outgoing(request Request) (*http.OutgoingRequest, *tripline.HostError) {
-	entries, bytes := make([]wit.Tuple2[string, []byte], len(request.Headers)), 0
+	entries := make([]wit.Tuple2[string, []byte], len(request.Headers))
 	for at, header := range request.Headers {
 		entries[at] = wit.Tuple2[string, []byte]{F0: text.Valid(header.Name), F1: []byte(header.Value)}
-		bytes += len(header.Name) + len(header.Value) + 32
 	}
-	if bytes > headersBytesMax {
-		return nil, refused(what, tripline.Invalid, "headers of more than "+strconv.Itoa(headersBytesMax)+" bytes")
+	if HeadersBytes(request.Headers) > HeadersBytesMax {
+		return nil, refused(what, tripline.Invalid, "headers of more than "+strconv.Itoa(HeadersBytesMax)+" bytes")
 	}
 	headers := http.FieldsFromList(entries)
 	if headers.IsErr() {

@@ -3,9 +3,7 @@
 package host
 
 import (
-	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 
 	"github.com/tripline/tripline/sdk/go"
@@ -13,7 +11,8 @@ import (
 
 // Recorder stands in for the host in plain Go: it answers as the contract says, and keeps what it was asked.
 //
-// What holds: what a failed change has done to counters, state and mail is gone once its run has ended, as in a host.
+// What holds: what a failed change has done to counters, state and mail is gone once its run has ended, as in a host, and so is what those have done
+// that are held back with it. What a host refuses is refused.
 type Recorder struct {
 	Values map[string]string
 	// Nil grants all.
@@ -31,7 +30,10 @@ type Recorder struct {
 	OnWrite func(TableWrite) *tripline.HostError
 	OnHTTP  func(Request) (*Response, *tripline.HostError)
 
-	undo []undo
+	// Held are the changes of the last run that did not fail and yet are not done, in order.
+	Held []int
+
+	run *run
 }
 
 // Added is one addition to a counter. Settled ones have the change -1.
@@ -62,43 +64,8 @@ type Line struct {
 	Context, Message string
 }
 
-type undo struct {
-	change int
-	key    string
-	before []byte
-}
-
 // Current is the recorder that functions talk to: one at a time.
 var Current = &Recorder{}
-
-// Settle ends a run: what the failed changes have done is taken back.
-func (recorder *Recorder) Settle(failed map[int]bool) {
-	recorder.Added = slices.DeleteFunc(recorder.Added, func(one Added) bool { return failed[one.Change] })
-	recorder.Mails = slices.DeleteFunc(recorder.Mails, func(one Sent) bool { return failed[one.Change] })
-	for at := range recorder.Added {
-		recorder.Added[at].Change = -1
-	}
-	for at := range recorder.Mails {
-		recorder.Mails[at].Change = -1
-	}
-	for _, one := range slices.Backward(recorder.undo) {
-		if failed[one.change] {
-			recorder.put(one.key, one.before)
-		}
-	}
-	recorder.undo = nil
-}
-
-func (recorder *Recorder) put(key string, value []byte) {
-	if value == nil {
-		delete(recorder.Entries, key)
-		return
-	}
-	if recorder.Entries == nil {
-		recorder.Entries = map[string][]byte{}
-	}
-	recorder.Entries[key] = value
-}
 
 func (recorder *Recorder) wants(grant string) *tripline.HostError {
 	if recorder.Grants == nil || recorder.Grants[grant] {
@@ -107,19 +74,22 @@ func (recorder *Recorder) wants(grant string) *tripline.HostError {
 	return refused(grant, tripline.AccessDenied, "trigger `test` is not granted "+grant)
 }
 
-var nameWanted = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
+// Nil where there is no fault.
+func invalid(what, fault string) *tripline.HostError {
+	if fault == "" {
+		return nil
+	}
+	return refused(what, tripline.Invalid, fault)
+}
 
 func AddCounter(change int, name string, labels []Label, delta string) *tripline.HostError {
 	if err := Current.wants("counters"); err != nil {
 		return err
 	}
-	if !nameWanted.MatchString(name) {
-		return refused("counter `"+name+"`", tripline.Invalid, "use a to z, 0 to 9 and _, a letter first, at most 64")
+	if err := invalid("counter `"+name+"`", firstOf(badSeries("counter", name, labels), badDelta(delta))); err != nil {
+		return err
 	}
-	if _, err := tripline.Number(delta).Rat(); err != nil {
-		return refused("counter `"+name+"`", tripline.Invalid, err.Error())
-	}
-	Current.Added = append(Current.Added, Added{change, name, labels, delta})
+	Current.Added = append(Current.Added, Added{Current.of(change), name, labels, delta})
 	return nil
 }
 
@@ -129,7 +99,10 @@ func GetState(reads []Read) ([][]byte, *tripline.HostError) {
 	}
 	values := make([][]byte, len(reads))
 	for at, read := range reads {
-		values[at] = slices.Clone(Current.Entries[read.Key])
+		if err := invalid("state", badStateKey(read.Key)); err != nil {
+			return nil, err
+		}
+		values[at] = slices.Clone(Current.read(read.Change, read.Key))
 	}
 	return values, nil
 }
@@ -138,11 +111,11 @@ func SetState(change int, key string, value []byte, _ *uint64) *tripline.HostErr
 	if err := Current.wants("state"); err != nil {
 		return err
 	}
-	if len(value) > 256<<10 {
-		return refused("state `"+key+"`", tripline.Invalid, fmt.Sprintf("the value has %d bytes: at most 262144", len(value)))
+	fault := firstOf(badStateKey(key), atMost("bytes of the value", len(value), stateValueBytesMax))
+	if err := invalid("state `"+key+"`", fault); err != nil {
+		return err
 	}
-	Current.undo = append(Current.undo, undo{change, key, Current.Entries[key]})
-	Current.put(key, append([]byte{}, value...))
+	Current.set(change, key, append([]byte{}, value...))
 	return nil
 }
 
@@ -150,8 +123,10 @@ func DeleteState(change int, key string) *tripline.HostError {
 	if err := Current.wants("state"); err != nil {
 		return err
 	}
-	Current.undo = append(Current.undo, undo{change, key, Current.Entries[key]})
-	Current.put(key, nil)
+	if err := invalid("state `"+key+"`", badStateKey(key)); err != nil {
+		return err
+	}
+	Current.set(change, key, nil)
 	return nil
 }
 
@@ -159,10 +134,14 @@ func Send(change int, mailer string, mail Mail, key string) *tripline.HostError 
 	if err := Current.wants("mailers"); err != nil {
 		return err
 	}
-	if len(mail.To) == 0 || (mail.Text == "" && mail.HTML == "") {
-		return refused("mail", tripline.Invalid, "no recipient, or neither text nor html")
+	if err := invalid("mail", badMail(mail, key)); err != nil {
+		return err
 	}
-	Current.Mails = append(Current.Mails, Sent{change, mailer, key, mail})
+	if Current.hasMail(change, key) {
+		Log(levelWarn, "", "mail not sent: the outbox has a mail of this change and key (`"+key+"`)")
+		return nil
+	}
+	Current.Mails = append(Current.Mails, Sent{Current.of(change), mailer, key, mail})
 	return nil
 }
 
@@ -191,6 +170,9 @@ func Transact(_ int, writes []TableWrite) *tripline.HostError {
 	if err := Current.wants("tables"); err != nil {
 		return err
 	}
+	if err := invalid("transaction", atMost("writes in one transaction", len(writes), transactWritesMax)); err != nil {
+		return err
+	}
 	before, stopped := len(Current.Writes), false
 	cancelled := refused("transaction", tripline.Cancelled, "")
 	for _, write := range writes {
@@ -206,7 +188,10 @@ func Transact(_ int, writes []TableWrite) *tripline.HostError {
 }
 
 func GetItems(table string, keys []string, _ bool) ([]string, *tripline.HostError) {
-	if err := Current.wants("tables"); err != nil {
+	if err := Current.wants("reads"); err != nil {
+		return nil, err
+	}
+	if err := invalid("table `"+table+"`", atMost("keys in one read", len(keys), tableKeysMax)); err != nil {
 		return nil, err
 	}
 	found := make([]string, len(keys))
@@ -237,6 +222,12 @@ func sample(kind, name string, labels []Label, value float64) *tripline.HostErro
 	if err := Current.wants("metrics"); err != nil {
 		return err
 	}
+	if err := invalid("metric `"+name+"`", badMetric(name, labels, value)); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(Current.Samples, func(one Sample) bool { return one.Name == name && one.Kind != kind }) {
+		return refused("metric `"+name+"`", tripline.Invalid, "it is of another kind already: give one of them another name")
+	}
 	Current.Samples = append(Current.Samples, Sample{kind, name, labels, value})
 	return nil
 }
@@ -262,6 +253,8 @@ func Settings() (map[string]string, *tripline.HostError) {
 	return maps.Clone(Current.Values), nil
 }
 
+const levelWarn = 3
+
 func Log(level uint8, context, message string) {
 	Current.Lines = append(Current.Lines, Line{level, context, message})
 }
@@ -270,9 +263,12 @@ func SendHTTP(request Request) (*Response, *tripline.HostError) {
 	if err := Current.wants("http"); err != nil {
 		return nil, err
 	}
+	if err := invalid("http", badRequest(request)); err != nil {
+		return nil, err
+	}
 	Current.Asked = append(Current.Asked, request)
 	if Current.OnHTTP == nil {
-		return nil, refused("http", tripline.AccessDenied, "the test has no answer: set OnHTTP")
+		return &Response{Status: 200}, nil
 	}
 	return Current.OnHTTP(request)
 }

@@ -4,77 +4,50 @@
 
 pub(crate) mod counters {
     use crate::bindings::tripline::trigger::counters::CounterError;
+    use crate::testing::bounds::{check_delta, check_series};
     use crate::testing::recorder::{Added, Call, Capability, Effect, record, with};
 
     pub(crate) fn add(change: u32, name: &str, labels: &[(String, String)], delta: &str) -> Result<(), CounterError> {
         with(|recorder| recorder.enter(Call::CounterAdd, Capability::Counters)).map_err(CounterError::AccessDenied)?;
-        check_series(name, labels).map_err(CounterError::Invalid)?;
-        if !is_decimal(delta) {
-            return Err(CounterError::Invalid(format!("`{delta}` is not a decimal such as 1, -19.99 or 1E+3")));
-        }
+        check_series("counter", name, labels).map_err(CounterError::Invalid)?;
+        check_delta(delta).map_err(CounterError::Invalid)?;
         let mut labels = labels.to_vec();
         labels.sort();
         record(Effect::Counter(Added { change, name: name.to_owned(), labels, delta: delta.to_owned() }));
         Ok(())
     }
-
-    pub(super) fn check_series(name: &str, labels: &[(String, String)]) -> Result<(), String> {
-        if let Some(bad) = labels.iter().map(|(name, _)| name.as_str()).chain([name]).find(|name| !is_name(name)) {
-            return Err(format!("`{bad}` is no name such as `orders_by_status`"));
-        }
-        if labels.len() > 8 || labels.iter().any(|(_, value)| value.len() > 1024) {
-            return Err("more than 8 labels, or one longer than 1 KiB".to_owned());
-        }
-        Ok(())
-    }
-
-    fn is_name(name: &str) -> bool {
-        name.len() <= 64
-            && name.starts_with(|first: char| first.is_ascii_lowercase())
-            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
-    }
-
-    fn is_decimal(text: &str) -> bool {
-        let plain = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
-        plain && text.parse::<f64>().is_ok_and(f64::is_finite)
-    }
 }
 
 pub(crate) mod state {
     use crate::bindings::tripline::trigger::state::{Read, StateError};
+    use crate::testing::bounds::{check_state_key, check_state_value};
     use crate::testing::recorder::{Call, Capability, Effect, record, with};
 
     pub(crate) fn get(reads: &[Read]) -> Result<Vec<Option<Vec<u8>>>, StateError> {
         enter(Call::StateGet)?;
+        reads.iter().try_for_each(|read| check_state_key(&read.key)).map_err(StateError::Invalid)?;
         with(|recorder| match recorder.state_down.clone() {
             Some(reason) => Err(StateError::Unavailable(reason)),
-            None => Ok(reads.iter().map(|read| recorder.state(&read.key)).collect()),
+            None => Ok(reads.iter().map(|read| recorder.read(read.change, &read.key)).collect()),
         })
     }
 
     pub(crate) fn set(change: u32, key: &str, value: &[u8], expires_ms: Option<u64>) -> Result<(), StateError> {
         enter(Call::StateSet)?;
-        check(key, value)?;
+        check_state_key(key).and_then(|()| check_state_value(value)).map_err(StateError::Invalid)?;
         record(Effect::Set { change, key: key.to_owned(), value: Some((value.to_vec(), expires_ms)) });
         Ok(())
     }
 
     pub(crate) fn delete(change: u32, key: &str) -> Result<(), StateError> {
         enter(Call::StateDelete)?;
-        check(key, &[])?;
+        check_state_key(key).map_err(StateError::Invalid)?;
         record(Effect::Set { change, key: key.to_owned(), value: None });
         Ok(())
     }
 
     fn enter(call: Call) -> Result<(), StateError> {
         with(|recorder| recorder.enter(call, Capability::State)).map_err(StateError::AccessDenied)
-    }
-
-    fn check(key: &str, value: &[u8]) -> Result<(), StateError> {
-        if key.len() > 2 * 1024 || value.len() > 256 * 1024 {
-            return Err(StateError::Invalid("a key above 2 KiB or a value above 256 KiB".to_owned()));
-        }
-        Ok(())
     }
 }
 
@@ -84,6 +57,7 @@ pub(crate) mod tables {
     };
     use crate::item::{self, Item};
     use crate::tables::{Transact, TransactError, Write};
+    use crate::testing::bounds::{TABLE_KEYS_MAX, TRANSACTION_WRITES_MAX};
     use crate::testing::recorder::{Call, Capability, with};
 
     pub(crate) fn write(table: &str, writes: &[WireWrite]) -> Result<Vec<Result<(), WriteError>>, TableError> {
@@ -106,8 +80,9 @@ pub(crate) mod tables {
 
     pub(crate) fn transact(change: u32, writes: &[TransactWrite]) -> Result<(), WireTransactError> {
         with(|recorder| recorder.enter(Call::TableTransact, Capability::Tables)).map_err(WireTransactError::AccessDenied)?;
-        if writes.len() > 100 {
-            return Err(WireTransactError::Invalid("more than 100 writes in one transaction".to_owned()));
+        if writes.len() > TRANSACTION_WRITES_MAX {
+            let reason = format!("{} writes in one transaction; at most {TRANSACTION_WRITES_MAX}", writes.len());
+            return Err(WireTransactError::Invalid(reason));
         }
         let parts: Vec<_> = writes.iter().map(|write| (write.table.clone(), Transact::from_wire(&write.action))).collect();
         if let Some(index) = parts.iter().position(|(_, part)| item::from_json::<Item>(part.json()).is_err()) {
@@ -131,8 +106,8 @@ pub(crate) mod tables {
 
     pub(crate) fn get(table: &str, keys: &[String], _: bool) -> Result<Vec<Option<String>>, ReadError> {
         with(|recorder| recorder.enter(Call::TableGet, Capability::Reads)).map_err(ReadError::AccessDenied)?;
-        if keys.len() > 1000 {
-            return Err(ReadError::Invalid("more than 1,000 keys in one read".to_owned()));
+        if keys.len() > TABLE_KEYS_MAX {
+            return Err(ReadError::Invalid(format!("{} keys in one read; at most {TABLE_KEYS_MAX}", keys.len())));
         }
         if let Some(reason) = with(|recorder| recorder.reads_down.clone()) {
             return Err(ReadError::Unavailable(reason));
@@ -147,8 +122,8 @@ pub(crate) mod tables {
 }
 
 pub(crate) mod metrics {
-    use super::counters::check_series;
     use crate::bindings::tripline::trigger::metrics::MetricError;
+    use crate::testing::bounds::check_metric;
     use crate::testing::recorder::{Call, Capability, Measured, Metric, with};
 
     pub(crate) fn count(name: &str, labels: &[(String, String)], delta: u64) -> Result<(), MetricError> {
@@ -165,17 +140,11 @@ pub(crate) mod metrics {
 
     fn measure(name: &str, labels: &[(String, String)], measured: Measured) -> Result<(), MetricError> {
         with(|recorder| recorder.enter(Call::Metric, Capability::Metrics)).map_err(MetricError::AccessDenied)?;
-        check_series(name, labels).map_err(MetricError::Invalid)?;
-        let ending = ["_total", "_bucket", "_sum", "_count"].iter().find(|ending| name.ends_with(**ending));
-        if let Some(ending) = ending {
-            return Err(MetricError::Invalid(format!("`{name}` ends in `{ending}`")));
-        }
-        if labels.iter().any(|(label, _)| label == "le") {
-            return Err(MetricError::Invalid("the label `le` is kept for buckets".to_owned()));
-        }
-        if matches!(measured, Measured::Set(value) | Measured::Observed(value) if !value.is_finite()) {
-            return Err(MetricError::Invalid("no finite number".to_owned()));
-        }
+        let value = match measured {
+            Measured::Counted(_) => None,
+            Measured::Set(value) | Measured::Observed(value) => Some(value),
+        };
+        check_metric(name, labels, value).map_err(MetricError::Invalid)?;
         let mut labels = labels.to_vec();
         labels.sort();
         let metric = Metric { name: name.to_owned(), labels, measured };
@@ -186,7 +155,8 @@ pub(crate) mod metrics {
                 .iter()
                 .any(|other| other.name == metric.name && std::mem::discriminant(&other.measured) != kind)
             {
-                return Err(MetricError::Invalid(format!("`{}` is another kind of metric already", metric.name)));
+                let reason = format!("the metric `{}` is of another kind already: give one of them another name", metric.name);
+                return Err(MetricError::Invalid(reason));
             }
             recorder.metrics.push(metric);
             Ok(())
@@ -195,28 +165,13 @@ pub(crate) mod metrics {
 }
 
 pub(crate) mod http {
-    use crate::http::{Error, Request, Response, parts};
+    use crate::http::{Error, Request, Response};
+    use crate::testing::bounds::check_request;
     use crate::testing::recorder::{Call, Capability, with};
 
     pub(crate) fn send(request: &Request) -> Result<Response, Error> {
         with(|recorder| recorder.enter(Call::HttpSend, Capability::Http)).map_err(Error::Denied)?;
-        parts(&request.url)?;
-        let is_token =
-            |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte));
-        let is_value = |value: &[u8]| value.iter().all(|byte| *byte == b'\t' || (*byte >= b' ' && *byte != 0x7f));
-        if !request.headers.iter().all(|(name, value)| is_token(name) && is_value(value)) {
-            return Err(Error::Invalid("a header that is none".to_owned()));
-        }
-        if request
-            .headers
-            .iter()
-            .any(|(name, _)| name.eq_ignore_ascii_case("host") || name.eq_ignore_ascii_case("connection"))
-        {
-            return Err(Error::Invalid("a header that the host writes itself".to_owned()));
-        }
-        if request.body.len() > 8 * 1024 * 1024 {
-            return Err(Error::Invalid("a body above 8 MiB".to_owned()));
-        }
+        check_request(request).map_err(Error::Invalid)?;
         with(|recorder| recorder.requests.push(request.clone()));
         // The test's own function may call the host, so it is not called while the recorder is held.
         let mut answer = with(|recorder| recorder.on_http.take());
@@ -227,22 +182,22 @@ pub(crate) mod http {
 }
 
 pub(crate) mod mailer {
+    use super::logging;
     use crate::bindings::tripline::trigger::mailer::{MailError, Message as WireMessage};
+    use crate::log::Level;
     use crate::mailer::Message;
+    use crate::testing::bounds::check_mail;
     use crate::testing::recorder::{Call, Capability, Effect, Mail, record, with};
 
     pub(crate) fn send(change: u32, mailer: Option<&str>, message: &WireMessage, key: &str) -> Result<(), MailError> {
         with(|recorder| recorder.enter(Call::MailSend, Capability::Mailers)).map_err(MailError::AccessDenied)?;
+        check_mail(message, key).map_err(MailError::Invalid)?;
+        // As the outbox has it: of one change and key it takes one.
+        if with(|recorder| recorder.has_mail(change, key)) {
+            logging::log(Level::Warn, "", &format!("mail not sent: the outbox has a mail of this change and key (`{key}`)"));
+            return Ok(());
+        }
         let WireMessage { to, reply_to, subject, text, html } = message.clone();
-        if to.is_empty() || to.iter().chain(&reply_to).any(|address| !address.contains('@')) {
-            return Err(MailError::Invalid("no recipient, or an address that is none".to_owned()));
-        }
-        if text.is_none() && html.is_none() {
-            return Err(MailError::Invalid("neither text nor html".to_owned()));
-        }
-        if to.iter().chain(&reply_to).chain([&subject]).any(|header| header.contains(['\r', '\n'])) {
-            return Err(MailError::Invalid("a header with a line break".to_owned()));
-        }
         let message = Message { to, reply_to, subject, text, html };
         record(Effect::Mail(Mail { change, mailer: mailer.map(str::to_owned), message, key: key.to_owned() }));
         Ok(())

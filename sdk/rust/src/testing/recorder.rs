@@ -1,11 +1,13 @@
 //! What stands in for the host in unit tests: one recorder per thread.
 //!
-//! Invariant: an effect of a change that failed is gone once the run that it belongs to ends.
+//! Invariant: an effect of a change that failed, or is held back, is gone once the run that it belongs to ends. What is done outside of a run stands.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use super::settle::Run;
+use crate::change::{Batch, Change};
 use crate::http::{Error, Request, Response};
 use crate::item::Item;
 use crate::log::Level;
@@ -121,10 +123,13 @@ pub(crate) struct Recorder {
     pub(crate) logs: Vec<Line>,
     denied: BTreeSet<Capability>,
     calls: BTreeMap<Call, usize>,
-    /// In the order in which they were made: those of ended runs, then those of the run under way.
+    /// In the order in which they were made: those that stand, then those of the run under way.
     effects: Vec<Effect>,
     /// How many of `effects` are settled.
     committed: usize,
+    run: Option<Run>,
+    /// Of the last run.
+    held: Vec<u32>,
 }
 
 thread_local! {
@@ -136,15 +141,33 @@ pub(crate) fn with<T>(use_it: impl FnOnce(&mut Recorder) -> T) -> T {
 }
 
 pub(crate) fn record(effect: Effect) {
-    with(|recorder| recorder.effects.push(effect));
+    with(|recorder| {
+        recorder.effects.push(effect);
+        if recorder.run.is_none() {
+            recorder.committed = recorder.effects.len();
+        }
+    });
 }
 
-/// Ends a run: keeps the effects of the changes that are `done`.
-pub(crate) fn commit(done: impl Fn(u32) -> bool) {
+/// Begins a run, which `end` ends.
+pub(crate) fn begin(batch: &Batch) {
     with(|recorder| {
+        // Of a run that a panic has ended.
+        recorder.effects.truncate(recorder.committed);
+        recorder.run = Some(Run::new(batch.iter().map(Change::keys_json)));
+        recorder.held.clear();
+    });
+}
+
+/// Ends a run: keeps the effects of the changes that are done. `failed`: by position, whether the change is delivered again.
+pub(crate) fn end(failed: &BTreeMap<u32, bool>) {
+    with(|recorder| {
+        let held = recorder.run.take().map(|run| run.held_back(failed)).unwrap_or_default();
         let pending = recorder.effects.split_off(recorder.committed);
-        recorder.effects.extend(pending.into_iter().filter(|effect| done(effect.change())));
+        let is_done = |effect: &Effect| !failed.contains_key(&effect.change()) && !held.contains(&effect.change());
+        recorder.effects.extend(pending.into_iter().filter(is_done));
         recorder.committed = recorder.effects.len();
+        recorder.held = held.into_iter().collect();
     });
 }
 
@@ -156,6 +179,24 @@ impl Recorder {
             return Err(format!("the test denies {capability:?}"));
         }
         Ok(())
+    }
+
+    /// What a change reads: what its batch has written, on which it depends from now on, or else what was there before.
+    pub(crate) fn read(&mut self, reader: u32, wanted: &str) -> Option<Vec<u8>> {
+        let written = self.effects[self.committed..].iter().rev().find_map(|effect| match effect {
+            Effect::Set { change, key, .. } if key == wanted => Some(*change),
+            _ => None,
+        });
+        if let (Some(run), Some(writer)) = (&mut self.run, written) {
+            run.read(reader, writer);
+        }
+        self.state(wanted)
+    }
+
+    /// Of the run under way.
+    pub(crate) fn has_mail(&self, of: u32, with_key: &str) -> bool {
+        let is_it = |effect: &Effect| matches!(effect, Effect::Mail(Mail { change, key, .. }) if *change == of && key == with_key);
+        self.effects[self.committed..].iter().any(is_it)
     }
 
     fn entry(&self, wanted: &str) -> Option<&StateValue> {
@@ -257,6 +298,13 @@ impl Host {
         labels.sort();
         let of_it = |metric: &Metric| metric.name == name && metric.labels == labels;
         self.metrics().into_iter().filter(of_it).map(|metric| metric.measured).collect()
+    }
+
+    /// The changes of the last run that did not fail and yet are not done, in order: later changes of an item whose change is delivered again, and those
+    /// that have read the state that such a change or a failed one had written. They are delivered again too; what they have added, set and mailed is
+    /// dropped.
+    pub fn held(&self) -> Vec<u32> {
+        with(|recorder| recorder.held.clone())
     }
 
     /// What was added to the counter with these labels, in order.

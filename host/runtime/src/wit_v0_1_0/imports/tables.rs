@@ -11,7 +11,7 @@ use super::super::bindings::tripline::trigger::tables as wit;
 use super::SHOWN_BYTES_MAX;
 use crate::guest::{Guest, Purpose};
 use crate::text;
-use crate::transactions::Origin;
+use crate::transactions::{Origin, in_one_form};
 
 const PROBED: &str = "this is the probe of a new version: an empty batch writes nothing";
 
@@ -45,7 +45,8 @@ impl wit::Host for Guest {
             return Err(invalid(format!("{} writes in one transaction; at most {TRANSACTION_WRITES_MAX}", writes.len())));
         }
         let Some(target) = targets.first().cloned() else { return Ok(()) };
-        let transacts: Vec<Transact> = targets.iter().zip(writes).map(|(target, write)| lift_transact(&**target, write)).collect();
+        let lifted = targets.iter().zip(writes).map(|(target, write)| lift_transact(&**target, write));
+        let transacts: Vec<Transact> = lifted.map(in_one_form).collect();
         of_one_home(&transacts).map_err(invalid)?;
         let event_id = &self.changes[change as usize].event_id;
         let origin = Origin { trigger: self.context.trigger.as_str(), stream: self.stream.as_str(), event_id };
