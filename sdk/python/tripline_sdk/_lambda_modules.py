@@ -147,10 +147,11 @@ def _imports(tree: ast.AST, package: str) -> Iterator[str]:
                 continue
             yield base
             yield from (f"{base}.{alias.name}" for alias in node.names if alias.name != "*")
-        elif isinstance(node, ast.Call) and node.args and ast.unparse(node.func) in ("importlib.import_module", "import_module", "__import__"):
-            named = node.args[0]
-            if isinstance(named, ast.Constant) and isinstance(named.value, str) and not named.value.startswith("."):
-                yield named.value
+        elif isinstance(node, ast.Call) and node.args:
+            named = getattr(node.args[0], "value", None)
+            called = getattr(node.func, "attr", None) or getattr(node.func, "id", None)
+            if called in ("import_module", "__import__") and isinstance(named, str) and not named.startswith("."):
+                yield named
 
 
 def check_absolute(tree: ast.Module, path: Path) -> None:

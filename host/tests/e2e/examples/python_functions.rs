@@ -35,7 +35,27 @@ fn told(command: &[&str], handler: &str) -> String {
 
 #[test]
 fn a_function_in_a_package_runs_as_it_is() {
-    expect![""].assert_eq(&told(&["test", "--trigger", "functions", "--events", "events.jsonl"], ""));
+    expect![[r#"
+        1 INSERT {"id":{"S":"own_modules"}}: ok
+          info: None src.app.lambda_handler ('copy', 'steps of copy', 'found by its name', 'src.app', True)
+        2 INSERT {"id":{"S":"gathered"}}: ok
+          info: None src.app.lambda_handler ([0, 1, 2], 3)
+        3 INSERT {"id":{"S":"older_asyncio"}}: ok
+          info: None src.app.lambda_handler done
+        4 INSERT {"id":{"S":"waits_for_ever"}}: dead letter after 1 attempt: RuntimeError: the event loop waits for what cannot come: no timer is set, and a component has no sockets, threads or signals
+        5 INSERT {"id":{"S":"threads"}}: ok
+          info: None src.app.lambda_handler (['A', 'B', 'C'], "can't start new thread")
+        6 INSERT {"id":{"S":"sockets"}}: ok
+          info: None src.app.lambda_handler [False, True, True, True, True]
+        7 INSERT {"id":{"S":"what_python_loads_late"}}: ok
+          info: None src.app.lambda_handler ('2026-01-02', 'x�', '€', 'b')
+        8 INSERT {"id":{"S":"files_and_zones"}}: ok
+          info: None src.app.lambda_handler ['FileNotFoundError', 'ZoneInfoNotFoundError']
+        9 INSERT {"id":{"S":"exits"}}: dead letter after 1 attempt: SystemExit: 3
+          info: last words
+        10 INSERT {"id":{"S":"ends"}}: dead letter after 1 attempt: KeyboardInterrupt: 
+        11 INSERT {"id":{"S":"no_json"}}: dead letter after 1 attempt: TypeError: Unable to marshal response: Object of type datetime is not JSON serializable
+        11 changes: 7 ok, 4 dead letters"#]].assert_eq(&told(&["test", "--trigger", "functions", "--events", "events.jsonl"], ""));
 }
 
 /// Before a record is lost to it.
