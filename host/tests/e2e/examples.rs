@@ -16,6 +16,7 @@ use crate::harness::{tool, tools, tripline};
 mod c;
 pub(crate) mod generated;
 mod python;
+mod python_functions;
 mod search;
 mod totals;
 mod web;

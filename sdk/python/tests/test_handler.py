@@ -109,7 +109,7 @@ FILES: list[tuple[dict[str, str], str]] = [
         {"plugin": "import helper, third\n", "helper": HANDLER.format("one"), "third": HANDLER.format("other")},
         "these are 2: one of helper.py, other of third.py",
     ),
-    ({"plugin": "def handle(change):\n    pass\n"}, "plugin.py has no function with @on_change or @on_batch, and imports none"),
+    ({"plugin": "def handle(change):\n    pass\n"}, "plugin.py has no function with @on_change or @on_batch, and imports none; a Lambda function is built with `--lambda NAME`"),
     ({"plugin": "class Own:\n    pass\n\nHandler = Own\n"}, "Own"),
 ]
 

@@ -97,7 +97,7 @@ def exported(module: ModuleType) -> Plugin:
         # Made by hand, as by `aws.plugin`.
         own: Plugin | None = getattr(module, "Handler", None)
         if own is None:
-            raise LookupError(f"{module.__name__}.py has no function with @on_change or @on_batch, and imports none")
+            raise LookupError(f"{module.__name__}.py has no function with @on_change or @on_batch, and imports none; a Lambda function is built with `--lambda NAME`")
         return own
     if len(found) > 1:
         names = ", ".join(f"{named(function)} of {_module(function)}.py" for function, _ in found)

@@ -1,0 +1,3 @@
+from ..table import TABLE
+
+WHERE = f"steps of {TABLE}"

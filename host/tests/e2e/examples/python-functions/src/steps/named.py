@@ -1,0 +1,1 @@
+NAME = "found by its name"
