@@ -44,7 +44,7 @@ fn it_can_be_read_where_the_rest_is_not_sound() {
     let read = |text: &str| {
         std::fs::write(&path, text).unwrap();
         Config::load_dev(&path)
-            .map(|dev| dev.build)
+            .map(|(dev, _)| dev.build)
             .map_err(|faults| faults.to_string().replace(&path.display().to_string(), "FILE"))
     };
     assert_eq!(read("[triggers.t]\nplugin = 'not/built.wasm'\n[dev]\nbuild = 'make'\nwatch = ['src']"), Ok(Some("make".to_owned())));
