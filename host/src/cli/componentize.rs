@@ -49,7 +49,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         return out.write_all(&component).and_then(|()| out.flush()).with_context(at);
     }
     match whole::write(&options.output, &component).with_context(at)? {
-        Written::File => output::line(&format!("{}: a component of {} bytes", options.output.display(), component.len())),
+        Written::File => {
+            let file = output::tame(&options.output.display().to_string());
+            output::line(&format!("{file}: a component of {} bytes", component.len()))
+        }
         // It may be stdout, where nothing else belongs.
         Written::Device => Ok(()),
     }

@@ -66,7 +66,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
 fn print(report: &Report) -> Result<()> {
     let grants = if report.asks_for.is_empty() { "nothing".to_owned() } else { report.asks_for.join(", ") };
     let rows = [
-        ("plugin", report.plugin.clone()),
+        ("plugin", output::tame(&report.plugin)),
         ("sha256", report.sha256.clone()),
         ("size", format!("{} bytes", report.size_bytes)),
         ("contract", report.contract.clone()),

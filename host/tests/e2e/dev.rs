@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use crate::author::{Author, dev, put_order};
@@ -167,7 +168,7 @@ async fn once_counts_what_it_plays_and_no_change_that_was_there() {
     author.until("5 INSERT");
     let config = MAILER
         .replace("users", "orders")
-        .replace("table = \"orders\"", &format!("table = \"orders\"\nendpoint = \"{endpoint}\""));
+        .replace("table = \"orders\"", &format!("table = \"orders\"\nregion = \"eu-west-1\"\nendpoint = \"{endpoint}\""));
     // Nobody has an address: the host gives up on each change of the table's, here and before.
     let rejected = r#"{"eventName":"INSERT","dynamodb":{"Keys":{"id":{"S":"new"}},"NewImage":{"id":{"S":"new"},"total":{"N":"1"}}}}"#;
     check_once_fails(&config, rejected, &["-- played into orders: 1 change of", "-- 1 change handled; 1 given up", ", as the config says"]);
@@ -236,6 +237,14 @@ async fn what_the_host_takes_up_is_told_whoever_has_made_it() {
     save(at, "source.wasm", version(counter(), "by hand"));
     author.until("the plugin is the one that serves already");
     author.until("10 MODIFY");
+    // Saved again while the first one's plugin loads.
+    let last = version(counter(), "last");
+    save(at, "source.wasm", version(counter(), "last but one"));
+    author.until("-- building");
+    save(at, "source.wasm", &last);
+    let short: String = Sha256::digest(&last).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    author.until(&format!("-- serves {short} "));
+    author.until("-- played into orders");
     interrupted(author);
 }
 
