@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What there was to write to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<Target> {
     Ok(Target::File)
 }
 
-fn replace(place: &PathBuf, bytes: &[u8]) -> io::Result<()> {
+fn replace(place: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     // As a compiler's output is, within what the user's umask lets pass.

@@ -125,7 +125,7 @@ impl Live<'_, '_> {
         // Files of builds that were given up: they are in the next one too; its time counts from the last save.
         let mut overtaken = BTreeSet::new();
         loop {
-            if self.loads.to_play && self.loads.pending.is_none() {
+            if self.loads.to_play && !self.loads.is_pending().await {
                 self.loads.to_play = false;
                 if let Some(next) = self.play().await? {
                     return Ok(next);
@@ -240,9 +240,7 @@ impl Loads<'_> {
                 output::line(&format!("error: {}: {}", output::tame(&plugin), output::tame(&reason)))?;
             }
         }
-        if matches!(self.standing().await, Standing::Serves | Standing::Refused) {
-            self.pending = None;
-        }
+        self.is_pending().await;
         Ok(true)
     }
 
@@ -269,6 +267,14 @@ impl Loads<'_> {
             self.to_play |= known == "serves already";
         }
         Ok(())
+    }
+
+    /// A file that was put back while the host looked is one of which it says nothing.
+    async fn is_pending(&mut self) -> bool {
+        if self.pending.is_some() && matches!(self.standing().await, Standing::Serves | Standing::Refused) {
+            self.pending = None;
+        }
+        self.pending.is_some()
     }
 
     async fn standing(&self) -> Standing {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::DisplayErrorContext;
-use aws_sdk_dynamodb::types::ScalarAttributeType;
+use aws_sdk_dynamodb::types::{ScalarAttributeType, TableDescription};
 use tripline_core::change::{Change, EventName};
 
 use super::items::{Item, canonical, item};
@@ -68,8 +68,12 @@ fn is_same_key(one: &Keys, other: &Keys) -> bool {
 }
 
 /// None: the table does not say.
-pub(super) async fn keys_of(client: &Client, table: &str) -> Option<Keys> {
-    let described = client.describe_table().table_name(table).send().await.ok()?.table?;
+pub(super) async fn keys_of(client: &Client, table: &str) -> Result<Option<Keys>> {
+    let described = client.describe_table().table_name(table).send().await.map_err(told)?.table;
+    Ok(described.and_then(key_of))
+}
+
+fn key_of(described: TableDescription) -> Option<Keys> {
     let types = described.attribute_definitions.unwrap_or_default();
     let key = |name: String| {
         let kind = match types.iter().find(|of| of.attribute_name == name)?.attribute_type {

@@ -32,7 +32,7 @@ impl Progress {
                 self.shards.remove(&((*stream).clone(), (*shard).clone())).is_some()
             }
             Signal::Polled { stream, shard, result, .. } => {
-                let empty = self.shards.entry(((*stream).clone(), (*shard).clone())).or_default();
+                let Some(empty) = self.shards.get_mut(&((*stream).clone(), (*shard).clone())) else { return false };
                 let before = *empty;
                 *empty = if *result == PollResult::Empty { (before + 1).min(EMPTY_MIN) } else { 0 };
                 *empty != before
@@ -134,6 +134,7 @@ mod tests {
         check("open 1, open 2, empty 1, empty 1, empty 1", false, 0);
         check("open 1, open 2, empty 1, empty 1, empty 1, empty 2, empty 2, empty 2", true, 0);
         check("open 1, owes a 1, end 1", false, 0);
+        check("open 1, end 1, empty 1, empty 1, empty 1", false, 0);
         check("open 1, owes a 1, end 1, open 2, empty 2, empty 2, empty 2", true, 0);
     }
 

@@ -117,7 +117,14 @@ impl Desk<'_> {
         let followers = config.triggers.values().filter(|trigger| !trigger.paused && trigger.stream == *stream);
         let followers = followers.map(|trigger| trigger.name.clone()).collect();
         let client = Client::new(&Aws::new().config(connection).await);
-        let keys = play::keys_of(&client, table).await;
+        let keys = match play::keys_of(&client, table).await {
+            Ok(keys) => keys,
+            Err(error) if self.options.once => {
+                return Err(error).with_context(|| format!("nothing can be played into table `{table}`: it does not say what it is"));
+            }
+            // The host says so, and asks again.
+            Err(_) => None,
+        };
         let is_ours = self.place.as_ref().is_some_and(|place: &Place| place.has(connection, table));
         let is_theirs = is_ours && !config.dev.keys.contains_key(table);
         let player = Player { client, table: table.clone(), events, keys, is_theirs };

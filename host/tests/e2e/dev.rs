@@ -187,6 +187,8 @@ fn once_needs_somebody_who_handles_what_is_played() {
     check_once_fails(&paused, EVENTS, &["nobody would handle what is played into table `orders`: all its triggers are paused (stats)"]);
     let away = CONFIG.replace("region =", "endpoint = \"https://dynamodb.example.com\"\nregion =");
     check_once_fails(&away, EVENTS, &["is not on this machine", "nothing would be tried"]);
+    let nowhere = CONFIG.replace("region =", "endpoint = \"http://127.0.0.1:1\"\nregion =");
+    check_once_fails(&nowhere, EVENTS, &["nothing can be played into table `orders`"]);
     let dir = project(CONFIG);
     let output = dev(dir.path()).args(["--once", "--events", "-"]).output().unwrap();
     assert!(String::from_utf8_lossy(&output.stderr).contains("--events -: "), "{output:?}");
