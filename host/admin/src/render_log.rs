@@ -163,7 +163,7 @@ fn plugin(signal: &Signal<'_>) {
             let plugin = clean(plugin);
             info!(target: "tripline::plugin", %trigger, %plugin, version = version.short(), reload, "plugin serves");
         }
-        Signal::PluginRefused { plugin, reason } => {
+        Signal::PluginRefused { plugin, reason, .. } => {
             error!(target: "tripline::plugin", plugin = %clean(plugin), reason = %clean(reason), "plugin refused; what served before still does");
         }
         Signal::InstanceTaken { trigger, reused } => debug!(target: "tripline::plugin", %trigger, reused, "instance taken"),

@@ -197,8 +197,10 @@ pub enum Signal<'a> {
         version: &'a PluginVersion,
         reload: bool,
     },
+    /// No version: there is none to read.
     PluginRefused {
         plugin: &'a str,
+        version: Option<&'a PluginVersion>,
         reason: &'a str,
     },
     /// A trigger with warm instances begins a batch: in one that it has used before, or in one made for it.

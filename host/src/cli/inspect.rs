@@ -33,7 +33,8 @@ struct Report {
     load_ms: f64,
     /// It was compiled earlier.
     cached: bool,
-    must_be_granted: Vec<&'static str>,
+    /// What it imports of that which must be granted. Components of Python and QuickJS import all of it, used or not.
+    asks_for: Vec<&'static str>,
     imports: Vec<String>,
     exports: Vec<String>,
 }
@@ -55,7 +56,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         contract: format!("tripline:trigger@{}", plugin.contract_version()),
         load_ms: plugin.loading().took.as_micros() as f64 / 1000.0,
         cached: plugin.loading().cached,
-        must_be_granted: plugin.asks_for().into_iter().map(|capability| capability.as_grant()).collect(),
+        asks_for: plugin.asks_for().into_iter().map(|capability| capability.as_grant()).collect(),
         imports: plugin.imports().to_vec(),
         exports: plugin.exports().to_vec(),
     };
@@ -63,14 +64,14 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
 }
 
 fn print(report: &Report) -> Result<()> {
-    let grants = if report.must_be_granted.is_empty() { "nothing".to_owned() } else { report.must_be_granted.join(", ") };
+    let grants = if report.asks_for.is_empty() { "nothing".to_owned() } else { report.asks_for.join(", ") };
     let rows = [
-        ("plugin", report.plugin.clone()),
+        ("plugin", output::tame(&report.plugin)),
         ("sha256", report.sha256.clone()),
         ("size", format!("{} bytes", report.size_bytes)),
         ("contract", report.contract.clone()),
         ("loaded", format!("in {:.1} ms{}", report.load_ms, if report.cached { ", compiled earlier" } else { ", compiling included" })),
-        ("must be granted", grants),
+        ("may ask for", grants),
     ];
     for (name, value) in rows {
         output::line(&format!("{name:16} {value}"))?;

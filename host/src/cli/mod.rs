@@ -16,6 +16,7 @@ mod run;
 mod streams;
 pub(crate) mod test;
 mod triggers;
+mod whole;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -68,7 +69,7 @@ enum Command {
     New(new::Options),
     /// Work on a plugin: a table, a build with every save, and what the plugin does, as it does it.
     Dev(dev::Options),
-    /// Say what a plugin is: contract version, imports, size, what it must be granted.
+    /// Say what a plugin is: contract version, imports, size, what it may ask for.
     Inspect(inspect::Options),
     /// Try a plugin on recorded changes: results, logs, state, mails and writes that it would make. Reaches no network.
     Test(test::Options),
@@ -181,7 +182,9 @@ impl Cli {
 /// Says on stderr why a command failed, with all causes.
 #[allow(clippy::print_stderr, reason = "the command's last word, where logging may be off")]
 pub fn complain(error: &anyhow::Error) {
-    eprintln!("error: {error:#}");
+    // A path or an answer may hold anything; lines are ours.
+    let text: Vec<String> = format!("{error:#}").split('\n').map(output::tame).collect();
+    eprintln!("error: {}", text.join("\n"));
 }
 
 /// Logs go to stderr: stdout is for what was asked.

@@ -41,14 +41,42 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let files = tripline_starter::project(options.lang, &options.name)?;
     let dir = options.dir.clone().unwrap_or_else(|| PathBuf::from(&options.name));
     place(&files, &dir)?;
-    let mut guide =
-        format!("{} is there. Begin with {}; README.md has every command:\n\n  cd {}", dir.display(), options.lang.source, dir.display());
+    let (shown, source) = (output::tame(&dir.display().to_string()), options.lang.source);
+    let mut guide = format!("{shown} is there. Begin with {source}; README.md has every command:\n\n  cd {}", quoted(&shown));
     let test = format!("tripline test --trigger {} --events events.jsonl", options.name);
     for command in options.lang.commands.iter().copied().chain([&*test, "tripline dev"]) {
         guide.push_str("\n  ");
         guide.push_str(command);
     }
+    if options.lang.name == "rust"
+        && let Some((workspace, member)) = workspace_above(&dir)
+    {
+        let member = toml::Value::from(member.display().to_string());
+        guide.push_str(&format!(
+            "\n\n{} is a workspace. The project is none of it: where its `members` take it in, write exclude = [{member}] below [workspace] there",
+            workspace.display()
+        ));
+    }
     output::line(&guide)
+}
+
+/// For a shell.
+fn quoted(path: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%".contains(c);
+    let path = if path.starts_with('-') { format!("./{path}") } else { path.to_owned() };
+    if path.chars().all(is_plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}
+
+/// The manifest of cargo's workspace in which the folder lies, and the folder, from there.
+fn workspace_above(dir: &Path) -> Option<(PathBuf, PathBuf)> {
+    let dir = dir.canonicalize().ok()?;
+    let is_workspace = |manifest: &PathBuf| {
+        let text = std::fs::read_to_string(manifest).unwrap_or_default();
+        text.parse::<toml::Table>().is_ok_and(|manifest| manifest.contains_key("workspace"))
+    };
+    let manifest = dir.ancestors().skip(1).map(|above| above.join("Cargo.toml")).find(is_workspace)?;
+    let member = dir.strip_prefix(manifest.parent()?).ok()?.to_owned();
+    Some((manifest, member))
 }
 
 fn place(files: &[(String, String)], dir: &Path) -> Result<()> {
@@ -88,4 +116,32 @@ fn open_to_others(folder: &Path) -> Result<()> {
 #[cfg(not(unix))]
 fn open_to_others(_: &Path) -> Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_written_as_a_shell_reads_it() {
+        for (path, expected) in
+            [("order-counter", "order-counter"), ("sp ace", "'sp ace'"), ("it's", r"'it'\''s'"), ("-x", "./-x"), ("/tmp/a.b", "/tmp/a.b")]
+        {
+            assert_eq!(quoted(path), expected);
+        }
+    }
+
+    #[test]
+    fn a_workspace_above_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let project = root.join("crates/order-counter");
+        std::fs::create_dir_all(&project).unwrap();
+        let write = |path: &str, text: &str| std::fs::write(root.join(path), text).unwrap();
+        write("crates/Cargo.toml", "[package]\nname = 'x'");
+        write("crates/order-counter/Cargo.toml", "[workspace]");
+        assert_eq!(workspace_above(&project), None);
+        write("Cargo.toml", "[workspace]\nmembers = ['crates/*']");
+        assert_eq!(workspace_above(&project), Some((root.join("Cargo.toml"), PathBuf::from("crates/order-counter"))));
+    }
 }

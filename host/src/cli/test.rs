@@ -4,7 +4,7 @@
 //! --expect, where what it prints is not what was expected.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use tripline_core::start::Start;
 use tripline_core::view::{View, ViewType};
 use tripline_runtime::Limits;
 
-use super::{Quiet, output};
+use super::{Quiet, output, whole};
 use crate::config::{self, Config, GrantsConfig, PluginRef, TriggerConfig};
 use crate::rehearsal::{self, Answers, Events, Form, Setup};
 
@@ -179,27 +179,13 @@ fn compare(path: &Path, shown: &str, changes: usize) -> Result<()> {
 /// Whole or not at all.
 fn update(path: &Path, shown: &str) -> Result<()> {
     let file = path.display().to_string();
-    // Without the name of what was to take its place, which is another in each run.
-    let kind = |error: std::io::Error| std::io::Error::from(error.kind());
     let cannot = || format!("{file} cannot be written: choose a place that this user can write to");
     let before = std::fs::read_to_string(path).ok();
     if before.as_deref().is_some_and(|before| rehearsal::difference(&file, before, shown).is_none()) {
         return output::line(&format!("{file} is as it was"));
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut written = builder().tempfile_in(folder).map_err(kind).with_context(cannot)?;
-    written.write_all(shown.as_bytes()).with_context(cannot)?;
-    written.as_file().sync_all().with_context(cannot)?;
-    written.persist(path).map_err(|error| kind(error.error)).with_context(cannot)?;
+    whole::write(path, shown.as_bytes()).with_context(cannot)?;
     output::line(&format!("{file} {}: look at what it says before you keep it", if before.is_some() { "has changed" } else { "is new" }))
-}
-
-/// A file of source code: readable for all whom the umask lets, and not only for its writer.
-fn builder() -> tempfile::Builder<'static, 'static> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder
 }
 
 impl Options {

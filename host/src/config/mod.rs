@@ -50,6 +50,8 @@ use read::{Source, Value};
 use schema::{COMPILE, HOST, LETTERS, ROOT};
 use trigger::Known;
 
+const DATA_DIR: &str = "tripline-data";
+
 #[derive(Debug)]
 pub struct Config {
     pub host: HostConfig,
@@ -204,8 +206,8 @@ impl Config {
         Self::load_with(path, None)
     }
 
-    /// `[dev]` alone, whatever is wrong with the rest: before anything is built, there may be no plugin that the rest could name.
-    pub fn load_dev(path: &Path) -> Result<DevConfig, Faults> {
+    /// `[dev]`, and `data_dir`, whatever is wrong with the rest: before anything is built, there may be no plugin that the rest could name.
+    pub fn load_dev(path: &Path) -> Result<(DevConfig, PathBuf), Faults> {
         let file = path.display().to_string();
         let text = text_of(path, &file)?;
         let source = Source::new(&text, base_of(path), None);
@@ -215,7 +217,11 @@ impl Config {
         let root = Value::root(&source, &tree);
         let found = root.table().and_then(|table| table.get_key_value("dev"));
         let dev = found.map(|(key, value)| dev::dev(&root.child("dev", key.span().start, value.get_ref())));
-        Faults::of(&file, source.into_findings().0).map_or(Ok(dev.unwrap_or_default()), Err)
+        // What is wrong with it is said with all the rest.
+        let data_dir = tree.get("host").and_then(|host| host.get_ref().get("data_dir"));
+        let data_dir = data_dir.and_then(|dir| dir.get_ref().as_str());
+        let data_dir = root.in_base(data_dir.unwrap_or(DATA_DIR));
+        Faults::of(&file, source.into_findings().0).map_or(Ok((dev.unwrap_or_default(), data_dir)), Err)
     }
 
     fn load_with(path: &Path, env: Option<&read::Env<'_>>) -> Result<Self, Faults> {
@@ -322,7 +328,7 @@ fn host(root: &Value<'_>, value: Option<Value<'_>>) -> HostConfig {
     let get = |name| section.as_ref()?.get(name);
     let seconds = Duration::from_secs;
     HostConfig {
-        data_dir: get("data_dir").and_then(|value| value.path()).unwrap_or_else(|| root.in_base("tripline-data")),
+        data_dir: get("data_dir").and_then(|value| value.path()).unwrap_or_else(|| root.in_base(DATA_DIR)),
         listen: get("listen")
             .and_then(|value| listen(&value))
             .unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 9464))),

@@ -3,7 +3,6 @@
 //! Invariant: text of a guest or of an endpoint cannot leave its line. What a call says stands below its first change, as in `tripline test`.
 //! Never waits for anybody but stdout.
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, watch};
@@ -13,6 +12,8 @@ use tripline_core::limits::cut;
 use tripline_core::name::{PluginVersion, TriggerName};
 use tripline_core::signal::{Signal, Signals};
 
+use super::progress::Progress;
+use super::versions::Reload;
 use crate::cli::output::{line, tame};
 use crate::rehearsal;
 
@@ -20,43 +21,48 @@ const KEYS_BYTES_MAX: usize = 100;
 /// Lines of calls that have not reported yet; more are dropped.
 const SAID_MAX: usize = 1000;
 /// Reloads that nobody has heard of yet.
-const RELOADS_MAX: usize = 64;
-
-/// What became of a plugin's new file.
-#[derive(Debug)]
-pub(super) enum Reload {
-    Serves { plugin: String, version: PluginVersion },
-    Refused { plugin: String, reason: String },
-}
-
-/// What is done so far, in changes.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Done {
-    pub(super) settled: BTreeMap<TriggerName, u64>,
-    /// Dead letters and changes that were skipped.
-    pub(super) given_up: u64,
-}
+const RELOADS_MAX: usize = 1000;
 
 #[derive(Debug)]
 pub(super) struct Onlooker {
     /// The triggers' names are shown.
     several: bool,
     reloads: mpsc::Sender<Reload>,
-    done: watch::Sender<Done>,
+    progress: watch::Sender<Progress>,
     shown: Mutex<Shown>,
 }
 
 #[derive(Debug, Default)]
 struct Shown {
     changes: u64,
-    said: Vec<(Option<TriggerName>, String)>,
+    said: Vec<Said>,
+}
+
+/// A line that waits for the end of its call, or of its probe.
+#[derive(Debug)]
+struct Said {
+    /// None: of whatever trigger.
+    trigger: Option<TriggerName>,
+    /// None: the host's own line.
+    version: Option<PluginVersion>,
+    text: String,
 }
 
 impl Onlooker {
-    pub(super) fn new(several: bool) -> (Self, mpsc::Receiver<Reload>, watch::Receiver<Done>) {
+    pub(super) fn new(several: bool) -> (Self, mpsc::Receiver<Reload>) {
         let (reloads, heard) = mpsc::channel(RELOADS_MAX);
-        let (done, seen) = watch::channel(Done::default());
-        (Self { several, reloads, done, shown: Mutex::default() }, heard, seen)
+        (Self { several, reloads, progress: watch::Sender::default(), shown: Mutex::default() }, heard)
+    }
+
+    /// How far the triggers have come; whoever plays something changes it.
+    pub(super) fn progress(&self) -> watch::Sender<Progress> {
+        self.progress.clone()
+    }
+
+    /// What is left of probes and calls that nobody was told of.
+    pub(super) fn rest(&self) {
+        let said = std::mem::take(&mut self.shown().said);
+        said.iter().for_each(|said| print(&said.text));
     }
 
     fn shown(&self) -> MutexGuard<'_, Shown> {
@@ -64,10 +70,29 @@ impl Onlooker {
     }
 
     fn say(&self, trigger: Option<&TriggerName>, text: String) {
+        self.say_of((trigger, None), text);
+    }
+
+    fn say_of(&self, (trigger, version): (Option<&TriggerName>, Option<&PluginVersion>), text: String) {
         let mut shown = self.shown();
         if shown.said.len() < SAID_MAX {
-            shown.said.push((trigger.cloned(), text));
+            shown.said.push(Said { trigger: trigger.cloned(), version: version.cloned(), text });
         }
+    }
+
+    /// What a version has said that no change has called yet: it was probed.
+    fn probed(&self, version: &PluginVersion) {
+        print(self.probe(&mut self.shown(), version).trim_end());
+    }
+
+    fn probe(&self, shown: &mut Shown, version: &PluginVersion) -> String {
+        let is_its = |said: &mut Said| said.version.as_ref() == Some(version);
+        let lines: Vec<Said> = shown.said.extract_if(.., is_its).collect();
+        if lines.is_empty() {
+            return String::new();
+        }
+        let head = format!("version {}, when it was asked whether it can serve:\n", version.short());
+        lines.into_iter().fold(head, |text, said| text + &said.text + "\n")
     }
 
     fn tell(&self, trigger: &TriggerName, text: &str) {
@@ -76,16 +101,11 @@ impl Onlooker {
     }
 
     fn reload(&self, reload: Reload) {
-        // Who waits for one has taken all before; a full channel is one to which nobody listens.
+        // A full channel is one to which nobody listens.
         let _ = self.reloads.try_send(reload);
     }
 
     fn given_up(&self, trigger: &TriggerName, how: &str, (event_id, attempts, reason): (&str, u32, &str)) {
-        // Those that are given up are not among those that are acknowledged.
-        self.done.send_modify(|done| {
-            done.given_up += 1;
-            *done.settled.entry(trigger.clone()).or_default() += 1;
-        });
         let attempts = if attempts == 1 { "1 attempt".to_owned() } else { format!("{attempts} attempts") };
         self.tell(trigger, &format!("event {}: {how} after {attempts}: {}", tame(event_id), tame(reason)));
     }
@@ -93,15 +113,18 @@ impl Onlooker {
 
 /// A stdout that is gone has ended this process already; what else can fail there nobody could be told.
 fn print(text: &str) {
-    let _ = line(text);
+    if !text.is_empty() {
+        let _ = line(text);
+    }
 }
 
 impl Signals for Onlooker {
     fn emit(&self, signal: Signal<'_>) {
+        self.progress.send_if_modified(|progress| progress.hear(&signal));
         match signal {
-            Signal::GuestLog { trigger, level, context, message, .. } => {
+            Signal::GuestLog { trigger, version, level, context, message } => {
                 let context = if context.is_empty() { String::new() } else { format!("{}: ", tame(context)) };
-                self.say(Some(trigger), format!("  {}: {context}{}", level.as_str(), tame(message)));
+                self.say_of((Some(trigger), Some(version)), format!("  {}: {context}{}", level.as_str(), tame(message)));
             }
             Signal::GuestLogsDropped { trigger, lines } => self.say(Some(trigger), format!("  {lines} more lines, dropped")),
             Signal::TableWritten { target, result, .. } => self.say(None, format!("  write {}: {}", tame(target), result.as_str())),
@@ -114,14 +137,13 @@ impl Signals for Onlooker {
             Signal::HttpAsked { trigger, place, result, .. } => {
                 self.say(Some(trigger), format!("  http {}: {}", tame(place), result.as_str()));
             }
-            Signal::PluginServes { plugin, version, reload: true, .. } => {
+            Signal::PluginServes { plugin, version, .. } => {
+                self.probed(version);
                 self.reload(Reload::Serves { plugin: plugin.to_owned(), version: version.clone() });
             }
-            Signal::PluginRefused { plugin, reason } => {
-                self.reload(Reload::Refused { plugin: plugin.to_owned(), reason: reason.to_owned() });
-            }
-            Signal::Acknowledged { trigger, changes, .. } => {
-                self.done.send_modify(|done| *done.settled.entry(trigger.clone()).or_default() += changes as u64);
+            Signal::PluginRefused { plugin, version, reason } => {
+                version.into_iter().for_each(|version| self.probed(version));
+                self.reload(Reload::Refused { plugin: plugin.to_owned(), version: version.cloned(), reason: reason.to_owned() });
             }
             Signal::Filtered { trigger, changes, .. } => {
                 let changes = if changes == 1 { "1 change".to_owned() } else { format!("{changes} changes") };
@@ -151,10 +173,11 @@ impl Onlooker {
     fn call(&self, shown: &mut Shown, batch: &Batch, report: &Report) -> String {
         let trigger = &batch.origin.trigger;
         let said = std::mem::take(&mut shown.said);
-        let (mine, others) = said.into_iter().partition::<Vec<_>, _>(|(of, _)| of.as_ref().is_none_or(|of| of == trigger));
+        let is_mine = |said: &Said| said.trigger.as_ref().is_none_or(|of| of == trigger);
+        let (mine, others) = said.into_iter().partition::<Vec<_>, _>(is_mine);
         shown.said = others;
         // Nobody says of which change of the call it was.
-        let mut mine: String = mine.into_iter().map(|(_, text)| text + "\n").collect();
+        let mut mine: String = mine.into_iter().map(|said| said.text + "\n").collect();
         let mut text = String::new();
         for (index, change) in batch.changes.iter().enumerate() {
             shown.changes += 1;
@@ -241,7 +264,7 @@ mod tests {
     #[test]
     fn a_call_is_told_in_one_piece() {
         let trigger = TriggerName::from("stats");
-        let (onlooker, _reloads, _done) = Onlooker::new(true);
+        let (onlooker, _reloads) = Onlooker::new(true);
         for (of, message) in [(&trigger, "mine\n"), (&"other".into(), "not mine")] {
             let version = PluginVersion::from("1");
             onlooker.emit(Signal::GuestLog { trigger: of, version: &version, level: LogLevel::Info, context: "", message });
@@ -262,5 +285,26 @@ mod tests {
 "#;
         assert_eq!(text, expected);
         assert_eq!(onlooker.shown().said.len(), 1, "the other trigger's waits for its own call");
+    }
+    /// A panic at its top, which was once told below the next good version's first change.
+    #[test]
+    fn what_a_version_says_when_it_is_probed_is_told_of_it_alone() {
+        let (onlooker, mut reloads) = Onlooker::new(false);
+        let trigger = TriggerName::from("stats");
+        let (old, bad) = (PluginVersion::from("1"), PluginVersion::from("2"));
+        for (version, message) in [(&old, "of a change"), (&bad, "panic: top"), (&bad, "main.go:38")] {
+            onlooker.emit(Signal::GuestLog { trigger: &trigger, version, level: LogLevel::Error, context: "stderr", message });
+        }
+        let said = onlooker.probe(&mut onlooker.shown(), &bad);
+        assert_eq!(said, "version 2, when it was asked whether it can serve:\n  error: stderr: panic: top\n  error: stderr: main.go:38\n");
+        assert_eq!(onlooker.probe(&mut onlooker.shown(), &bad), "", "it is told once");
+        let text = onlooker.call(&mut onlooker.shown(), &batch(&trigger), &Report::of(Outcome::Handled(Vec::new())));
+        assert!(text.contains("of a change") && !text.contains("panic"), "{text}");
+
+        onlooker.emit(Signal::GuestLog { trigger: &trigger, version: &bad, level: LogLevel::Error, context: "", message: "again" });
+        onlooker.emit(Signal::PluginRefused { plugin: "p.wasm", version: Some(&bad), reason: "a trap" });
+        assert!(onlooker.shown().said.is_empty(), "a refusal tells them");
+        let refused = Reload::Refused { plugin: "p.wasm".into(), version: Some(bad), reason: "a trap".into() };
+        assert_eq!(reloads.try_recv().unwrap(), refused);
     }
 }

@@ -15,6 +15,8 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
+use crate::cli::output::tame;
+
 const POLL: Duration = Duration::from_secs(2);
 /// Quiet for so long: an editor that writes, renames and removes is done.
 const QUIET: Duration = Duration::from_millis(30);
@@ -37,12 +39,13 @@ pub(super) struct Saved {
     /// When the first sign of it came.
     pub(super) at: Instant,
     pub(super) files: BTreeSet<PathBuf>,
+    pub(super) print: Print,
 }
 
 #[derive(Debug)]
 pub(super) struct Sources {
     paths: Vec<PathBuf>,
-    /// The host's, once that is known: it writes there all the time.
+    /// The host's: it writes there all the time.
     data_dir: Option<PathBuf>,
     bell: Arc<Bell>,
     /// None where the system gives no watch: then the looks alone must do.
@@ -97,12 +100,6 @@ impl Sources {
         print
     }
 
-    /// A print that was taken before it was known what the host writes.
-    pub(super) fn but_the_hosts(&self, mut print: Print) -> Print {
-        print.0.retain(|path, _| !self.is_the_hosts(path));
-        print
-    }
-
     fn is_the_hosts(&self, path: &Path) -> bool {
         self.data_dir.as_ref().is_some_and(|dir| plain(path).starts_with(dir))
     }
@@ -116,9 +113,10 @@ impl Sources {
                 while begun.elapsed() < NOISE_MAX && timeout(QUIET, self.bell.rung.notified()).await.is_ok() {}
             }
             let at = self.bell.take().unwrap_or_else(Instant::now);
-            let files = print.differs(&self.print());
+            let now = self.print();
+            let files = print.differs(&now);
             if !files.is_empty() {
-                return Saved { at, files };
+                return Saved { at, files, print: now };
             }
         }
     }
@@ -148,15 +146,46 @@ fn plain(path: &Path) -> &Path {
     path.strip_prefix(".").unwrap_or(path)
 }
 
+pub(super) fn is_same(one: &Path, other: &Path) -> bool {
+    plain(one) == plain(other)
+}
+
+/// The first few.
+pub(super) fn names(files: &BTreeSet<PathBuf>) -> String {
+    const SHOWN: usize = 3;
+    let mut names: Vec<String> = files.iter().take(SHOWN).map(|file| tame(&file.display().to_string())).collect();
+    if files.len() > SHOWN {
+        names.push(format!("{} more", files.len() - SHOWN));
+    }
+    names.join(", ")
+}
+
 impl Print {
-    fn differs(&self, now: &Self) -> BTreeSet<PathBuf> {
+    /// But for these.
+    pub(super) fn without(&self, files: &[&Path]) -> Self {
+        let stays = |path: &Path| !files.iter().any(|file| is_same(file, path));
+        Self(self.0.iter().filter(|(path, _)| stays(path)).map(|(path, hash)| (path.clone(), *hash)).collect())
+    }
+
+    /// Of texts.
+    #[cfg(test)]
+    pub(super) fn of(files: &[(&str, &str)]) -> Self {
+        let hash = |text: &str| {
+            let mut hasher = DefaultHasher::new();
+            text.hash(&mut hasher);
+            hasher.finish()
+        };
+        Self(files.iter().map(|(path, text)| (PathBuf::from(path), hash(text))).collect())
+    }
+
+    pub(super) fn differs(&self, now: &Self) -> BTreeSet<PathBuf> {
         let paths = self.0.keys().chain(now.0.keys());
         paths.filter(|path| self.0.get(*path) != now.0.get(*path)).cloned().collect()
     }
 }
 
 /// None: it is not there, or cannot be read. What has more than `bytes_max` is told by its length and time.
-pub(super) fn hash(path: &Path, bytes_max: u64) -> Option<u64> {
+fn hash(path: &Path, bytes_max: u64) -> Option<u64> {
     let metadata = fs::metadata(path).ok()?;
     let mut hasher = DefaultHasher::new();
     if metadata.len() > bytes_max {
@@ -187,8 +216,7 @@ mod tests {
         let sources = Sources::new(vec![at("src"), at("Cargo.toml")], Some(&at("src/data")));
         let print = sources.print();
         assert_eq!(print.0.len(), 2, "{print:?}");
-        let before = Sources::new(vec![at("src"), at("Cargo.toml")], None).print();
-        assert_eq!(sources.but_the_hosts(before), print);
+        assert_eq!(print.without(&[&at("Cargo.toml")]).0.len(), 1);
         for name in ["src/a.rs", "src/.hidden", "src/a.rs~", "src/target/b.rs"] {
             fs::write(at(name), "1").unwrap();
         }

@@ -40,7 +40,7 @@ pub static LANGUAGES: &[Language] = &[
         sdk: "sdk/rust",
         wit: "wit",
         source: "src/lib.rs",
-        commands: &["cargo test", "cargo build --release --target wasm32-wasip2"],
+        commands: &["cargo test", "cargo build --release --target wasm32-wasip2 --target-dir target"],
     },
     Language {
         name: "typescript",
@@ -69,7 +69,10 @@ pub static LANGUAGES: &[Language] = &[
         sdk: "sdk/go",
         wit: "wit",
         source: "main.go",
-        commands: &["go test ./...", "go run github.com/tripline/tripline/sdk/go/cmd/tripline-go build -o plugin.wasm"],
+        commands: &[
+            "GOWORK=off go test ./...",
+            "GOWORK=off go run github.com/tripline/tripline/sdk/go/cmd/tripline-go build -o plugin.wasm",
+        ],
     },
 ];
 
@@ -107,6 +110,10 @@ pub fn check_name(name: &str) -> Result<(), ProjectError> {
 /// The files of a new project: path from its folder, and text.
 pub fn project(language: &Language, name: &str) -> Result<Vec<(String, String)>, ProjectError> {
     check_name(name)?;
+    // A lock file that had two packages of one name would be another.
+    if manifest::locks(file(&format!("{TEMPLATES}/{}/Cargo.lock", language.name)), name) {
+        return Err(ProjectError::Reserved(name.to_owned()));
+    }
     let mut files = Vec::new();
     for folder in ["common", language.name] {
         let template = below(&format!("{TEMPLATES}/{folder}"));
@@ -256,6 +263,25 @@ mod tests {
         for name in ["", "Order", "2orders", "-a", "a-", "a--b", "a_b", "a b", "../a", "a/b", "ä", "serde", "tripline-sdk", &"a".repeat(65)]
         {
             check_name_is(name, false);
+        }
+    }
+
+    #[test]
+    fn what_a_project_depends_on_is_not_its_name() {
+        let is_taken = |language: &str, name: &str| project(super::language(language).unwrap(), name).is_err();
+        for name in ["quote", "syn", "memchr", "log"] {
+            assert!(is_taken("rust", name) && !is_taken("python", name), "{name}");
+        }
+        assert!(!is_taken("rust", "anyhow-not") && !is_taken("rust", "name"));
+    }
+
+    /// A module of one of these names would be one of the standard library's, or a word of the tools'.
+    #[test]
+    fn a_go_module_is_no_package_of_gos() {
+        for name in ["errors", "time", "std", "tool", "fmt", "cmd", "all"] {
+            let files = project(super::language("go").unwrap(), name).unwrap();
+            let (_, text) = files.iter().find(|(path, _)| path == "go.mod").unwrap();
+            assert_eq!(text.lines().next(), Some(&*format!("module example.com/{name}")));
         }
     }
 

@@ -61,6 +61,12 @@ pub(crate) fn sorted_lock(text: &str) -> String {
     format!("{head}{}\n", packages.iter().map(|package| format!("{PACKAGE}{package}")).collect::<Vec<_>>().join("\n\n"))
 }
 
+/// Whether a lock file has a package of that name.
+pub(crate) fn locks(text: &str, name: &str) -> bool {
+    let line = format!("name = {name:?}");
+    text.lines().any(|of| of == line)
+}
+
 /// The channel that the workspace is built with.
 pub(crate) fn toolchain(text: &str) -> String {
     let table = text.parse::<Table>().unwrap_or_default();

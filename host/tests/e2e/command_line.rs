@@ -134,11 +134,13 @@ async fn settings_that_a_plugin_refuses_are_a_fault_of_check() {
 fn inspect_says_what_a_plugin_wants_and_what_is_none() {
     let report = json(&output(&["inspect", "bundled:cross-region-writer", "--json"]));
     assert_eq!(report["contract"], "tripline:trigger@0.1.0");
-    assert!(report["must_be_granted"].as_array().unwrap().iter().any(|grant| grant == "tables"), "{report}");
+    assert!(report["asks_for"].as_array().unwrap().iter().any(|grant| grant == "tables"), "{report}");
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "no component").unwrap();
     check_fault(&["inspect", file.path().to_str().unwrap()], &["component"]);
     check_fault(&["inspect", "bundled:nothing"], &["nothing"]);
+    check_fault(&["inspect", "/dev/zero"], &["268435457 bytes, and a plugin has at most 268435456"]);
+    check_fault(&["inspect", "\u{1b}[2Jgone"], &["\\u{1b}[2Jgone"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -91,9 +91,19 @@ fn what_a_compiler_made_becomes_a_plugin() {
     fails(&["inspect", core.to_str().unwrap()], &["a core WebAssembly module, not a component", "tripline componentize"]);
     let said = done(&["componentize", core.to_str().unwrap(), "-o", out.to_str().unwrap()]);
     assert!(said.contains("plugin.wasm: a component of "), "{said}");
+    let component = std::fs::read(&out).unwrap();
+    for place in ["-", "/dev/stdout"] {
+        let output = output(&["componentize", core.to_str().unwrap(), "-o", place]);
+        assert_eq!(output.stdout, component, "{place}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let link = dir.path().join("link.wasm");
+    std::os::unix::fs::symlink("plugin.wasm", &link).unwrap();
+    std::fs::write(&out, "another").unwrap();
+    done(&["componentize", core.to_str().unwrap(), "-o", link.to_str().unwrap()]);
+    assert!(link.is_symlink() && std::fs::read(&out).unwrap() == component);
     let report = inspected(&out, &[]);
     assert_eq!(report["contract"], "tripline:trigger@0.1.0");
-    assert_eq!(report["must_be_granted"], serde_json::json!(["counters"]));
+    assert_eq!(report["asks_for"], serde_json::json!(["counters"]));
     fails(&["componentize", out.to_str().unwrap(), "-o", core.to_str().unwrap()], &["is a component already"]);
     fails(&["componentize", "/nonexistent.wasm", "-o", out.to_str().unwrap()], &["/nonexistent.wasm: cannot be read: check the path"]);
     fails(&["componentize", core.to_str().unwrap(), "-o", "/nonexistent/plugin.wasm"], &["/nonexistent/plugin.wasm: cannot be written"]);

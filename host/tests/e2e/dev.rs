@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use crate::author::{Author, dev, put_order};
@@ -146,6 +147,172 @@ async fn mail_goes_into_files() {
     assert!(status.success(), "{status}: {said}");
 }
 
+const BUILD: &str = r#"build = "cp source.wasm plugin.wasm""#;
+
+fn interrupted(author: Author) -> String {
+    let (status, said) = author.interrupt();
+    assert!(status.success(), "{status}: {said}");
+    said
+}
+
+/// What the stream holds already was once taken for what was played.
+#[tokio::test(flavor = "multi_thread")]
+async fn once_counts_what_it_plays_and_no_change_that_was_there() {
+    let first = project(CONFIG);
+    let mut author = Author::start(dev(first.path()));
+    let endpoint = author.endpoint();
+    author.until("2 MODIFY");
+    for id in ["o-1", "o-2", "o-3"] {
+        put_order(&endpoint, id, "there").await;
+    }
+    author.until("5 INSERT");
+    let config = MAILER
+        .replace("users", "orders")
+        .replace("table = \"orders\"", &format!("table = \"orders\"\nregion = \"eu-west-1\"\nendpoint = \"{endpoint}\""));
+    // Nobody has an address: the host gives up on each change of the table's, here and before.
+    let rejected = r#"{"eventName":"INSERT","dynamodb":{"Keys":{"id":{"S":"new"}},"NewImage":{"id":{"S":"new"},"total":{"N":"1"}}}}"#;
+    check_once_fails(&config, rejected, &["-- played into orders: 1 change of", "-- 1 change handled; 1 given up", ", as the config says"]);
+    // Those that were there are given up all the same, and are not what was tried.
+    let fine = r#"{"eventName":"REMOVE","dynamodb":{"Keys":{"id":{"S":"new"}}}}"#;
+    let dir = project(&config);
+    save(dir.path(), "events.jsonl", fine);
+    let said = run(dev(dir.path()).arg("--once"));
+    assert!(said.contains("-- 1 change handled; 0 given up") && said.contains("dead letter"), "{said}");
+    interrupted(author);
+}
+
+#[test]
+fn once_needs_somebody_who_handles_what_is_played() {
+    let paused = CONFIG.replace("view =", "paused = true\nview =");
+    check_once_fails(&paused, EVENTS, &["nobody would handle what is played into table `orders`: all its triggers are paused (stats)"]);
+    let away = CONFIG.replace("region =", "endpoint = \"https://dynamodb.example.com\"\nregion =");
+    check_once_fails(&away, EVENTS, &["is not on this machine", "nothing would be tried"]);
+    let nowhere = CONFIG.replace("region =", "endpoint = \"http://127.0.0.1:1\"\nregion =");
+    check_once_fails(&nowhere, EVENTS, &["nothing can be played into table `orders`"]);
+    let dir = project(CONFIG);
+    let output = dev(dir.path()).args(["--once", "--events", "-"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--events -: "), "{output:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_saved_while_the_config_is_broken_is_built() {
+    let dir = project(CONFIG);
+    let at = dir.path();
+    let mut author = Author::start(dev(at));
+    author.until("2 MODIFY");
+    save(at, "tripline.toml", CONFIG.replace("[dev]", "[dev"));
+    author.until("-- waiting for a save");
+    save(at, "source.wasm", version(counter(), "broken"));
+    save(at, "tripline.toml", CONFIG);
+    author.until("-- building");
+    author.until("after the save, the build");
+    // Each host counts for itself.
+    author.until("2 MODIFY");
+    // And the config alone builds nothing.
+    save(at, "tripline.toml", CONFIG.replace("name = \"orders\"", "name = \"placed\""));
+    author.until("counter placed");
+    assert_eq!(interrupted(author).matches("-- building").count(), 2);
+}
+
+/// Whoever has put a version there, it is told and played.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_host_takes_up_is_told_whoever_has_made_it() {
+    let build = r#"build = "cp source.wasm plugin.wasm; test ! -e fails""#;
+    let dir = project(&CONFIG.replace(BUILD, build).replace(r#"["source.wasm"]"#, r#"["source.wasm", "fails"]"#));
+    let at = dir.path();
+    let mut author = Author::start(dev(at));
+    author.until("2 MODIFY");
+    // A build that fails, and leaves its plugin.
+    save(at, "fails", "");
+    author.until("the version before goes on serving");
+    save(at, "source.wasm", version(counter(), "left"));
+    author.until("the plugin's file is another all the same");
+    author.until("plugin.wasm has changed");
+    author.until("4 MODIFY");
+    fs::remove_file(at.join("fails")).unwrap();
+    author.until("the plugin is the one that serves already");
+    author.until("6 MODIFY");
+    // By hand, and then by a build.
+    save(at, "plugin.wasm", version(counter(), "by hand"));
+    author.until("plugin.wasm has changed");
+    author.until("8 MODIFY");
+    save(at, "source.wasm", version(counter(), "by hand"));
+    author.until("the plugin is the one that serves already");
+    author.until("10 MODIFY");
+    // Saved again while the first one's plugin loads.
+    let last = version(counter(), "last");
+    save(at, "source.wasm", version(counter(), "last but one"));
+    author.until("-- building");
+    save(at, "source.wasm", &last);
+    let short: String = Sha256::digest(&last).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    author.until(&format!("-- serves {short} "));
+    author.until("-- played into orders");
+    interrupted(author);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_build_a_new_file_is_told_and_played() {
+    let dir = project(&CONFIG.replace(BUILD, "").replace("watch = [\"source.wasm\"]", ""));
+    let at = dir.path();
+    save(at, "plugin.wasm", counter());
+    let mut author = Author::start(dev(at));
+    author.until("2 MODIFY");
+    save(at, "plugin.wasm", version(counter(), "another"));
+    author.until("-- serves ");
+    author.until("4 MODIFY");
+    save(at, "plugin.wasm", b"junk");
+    author.until("error: plugin.wasm: ");
+    interrupted(author);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_key_makes_the_table_anew() {
+    let dir = project(CONFIG);
+    let at = dir.path();
+    let mut author = Author::start(dev(at));
+    author.until("2 MODIFY");
+    let keyed = |key: &str| EVENTS.replace("\"id\":", &format!("\"{key}\":"));
+    save(at, "events.jsonl", keyed("pk"));
+    author.until("-- table orders is made anew, and empty: its key is [\"pk\"]");
+    author.until(r#"MODIFY {"pk":{"S":"o-1"}}: ok"#);
+    // The config's word counts; what does not fit it is said.
+    let said_so = format!("{CONFIG}keys = {{ orders = [\"sk\"] }}\n");
+    save(at, "tripline.toml", &said_so);
+    author.until("its key is [\"sk\"]");
+    author.until("events.jsonl: its changes have the key [\"pk\"], and table `orders` has [\"sk\"]");
+    save(at, "events.jsonl", keyed("sk"));
+    author.until(r#"MODIFY {"sk":{"S":"o-1"}}: ok"#);
+    interrupted(author);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_one_is_refused_before_it_builds_until_the_first_has_ended() {
+    let dir = project(CONFIG);
+    let mut first = Author::start(dev(dir.path()));
+    first.until("2 MODIFY");
+    let mut second = Author::start(dev(dir.path()));
+    second.until("error: another `tripline dev` (process ");
+    second.until("-- waiting for a save");
+    assert!(!second.said().contains("-- building"), "{}", second.said());
+    assert!(interrupted(first).contains("-- stopping: "));
+    save(dir.path(), "source.wasm", version(counter(), "after the first"));
+    second.until("2 MODIFY");
+    interrupted(second);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_build_that_writes_into_what_is_watched_is_named_and_comes_to_its_end() {
+    let build = r#"build = "date +%N > gen/made; sleep 0.5; cp source.wasm plugin.wasm""#;
+    let dir = project(&CONFIG.replace(BUILD, build).replace(r#"["source.wasm"]"#, r#"["gen"]"#));
+    fs::create_dir(dir.path().join("gen")).unwrap();
+    let mut author = Author::start(dev(dir.path()));
+    author.until("-- saved again (gen/made): this build is given up");
+    author.until("-- gen/made changed while the build ran: if the build writes there, leave it out of `watch`");
+    author.until("2 MODIFY");
+    author.until("-- the next build waits for 1 s");
+    interrupted(author);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn saves_are_built_and_served_and_what_fails_is_said() {
     let dir = project(CONFIG);
@@ -210,7 +377,7 @@ async fn a_build_under_way_is_given_up_for_the_next_save_and_at_the_end() {
     save(at, "source.wasm", "NEVER");
     author.until("it hangs");
     save(at, "source.wasm", version(counter(), "fourth"));
-    author.until("-- saved again: this build is given up");
+    author.until("-- saved again (source.wasm): this build is given up");
     author.until("after the save: built in");
     save(at, "source.wasm", "NEVER, again");
     author.until("it hangs");

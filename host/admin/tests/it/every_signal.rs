@@ -295,7 +295,7 @@ fn plugins() {
             Signal::InstanceRetired { trigger, cause: RetireCause::Memory },
             Signal::PluginMetricDropped { trigger, metric: "seen", series_max: 1000, first: true },
             Signal::PluginMetricDropped { trigger, metric: "seen", series_max: 1000, first: false },
-            Signal::PluginRefused { plugin, reason: "no such import" },
+            Signal::PluginRefused { plugin, version: None, reason: "no such import" },
         ],
         &[
             r#"tripline_guest_log_lines_total{level="warn",trigger="mail"} 1"#,

@@ -229,7 +229,8 @@ impl PluginFile {
         if let Some((version, reason)) = &refused {
             let which = version.as_ref().map(|version| format!("version {}: ", version.short())).unwrap_or_default();
             let reason = format!("{which}{reason}; version {} goes on", self.serving.short());
-            self.signals.emit(Signal::PluginRefused { plugin: &self.name, reason: &reason });
+            self.signals
+                .emit(Signal::PluginRefused { plugin: &self.name, version: version.as_ref(), reason: &reason });
         }
         self.refused = refused;
     }

@@ -4,9 +4,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use tokio::io::AsyncReadExt as _;
+use tripline_core::name::PluginVersion;
 
 use crate::engine::Engine;
-use crate::load::{COMPONENT_BYTES_MAX, LoadError};
+use crate::load::{COMPONENT_BYTES_MAX, LoadError, version_of};
 use crate::plugin::Plugin;
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,6 +29,15 @@ impl PluginSource {
             Self::File(path) => engine.load(read(path).await?).await,
         }
     }
+
+    /// Of what is there now, whether or not it is a component; none: it cannot be read.
+    pub async fn version(&self) -> Option<PluginVersion> {
+        let bytes = match self {
+            Self::Bundled { bytes, .. } => Bytes::from_static(bytes),
+            Self::File(path) => read(path).await.ok()?,
+        };
+        tokio::task::spawn_blocking(move || version_of(&bytes)).await.ok()
+    }
 }
 
 impl fmt::Display for PluginSource {
@@ -45,10 +56,17 @@ impl fmt::Debug for PluginSource {
     }
 }
 
+/// No more than a component may have, whatever the file's length says: a device has none.
 pub(super) async fn read(path: &Path) -> Result<Bytes, LoadError> {
     let len = tokio::fs::metadata(path).await?.len();
     if len > COMPONENT_BYTES_MAX as u64 {
         return Err(LoadError::TooLarge(len));
     }
-    Ok(tokio::fs::read(path).await?.into())
+    let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or_default());
+    let file = tokio::fs::File::open(path).await?;
+    file.take(COMPONENT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).await?;
+    if bytes.len() > COMPONENT_BYTES_MAX {
+        return Err(LoadError::TooLarge(bytes.len() as u64));
+    }
+    Ok(bytes.into())
 }

@@ -44,11 +44,14 @@ fn it_can_be_read_where_the_rest_is_not_sound() {
     let read = |text: &str| {
         std::fs::write(&path, text).unwrap();
         Config::load_dev(&path)
-            .map(|dev| dev.build)
+            .map(|(dev, _)| dev.build)
             .map_err(|faults| faults.to_string().replace(&path.display().to_string(), "FILE"))
     };
     assert_eq!(read("[triggers.t]\nplugin = 'not/built.wasm'\n[dev]\nbuild = 'make'\nwatch = ['src']"), Ok(Some("make".to_owned())));
     assert_eq!(read("[triggers.t]\nplugin = 7"), Ok(None));
+    assert_eq!(Config::load_dev(&path).unwrap().1, dir.path().join("tripline-data"));
+    std::fs::write(&path, "[host]\ndata_dir = 'mine'\nlisten = 7").unwrap();
+    assert_eq!(Config::load_dev(&path).unwrap().1, dir.path().join("mine"));
     let said = [read("[dev]\nbiuld = 'make'"), read("dev = 7"), read("[dev")].map(|read| read.unwrap_err());
     expect![[r#"
         FILE:2:1: dev.biuld: unknown key
