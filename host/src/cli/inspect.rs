@@ -71,7 +71,7 @@ fn print(report: &Report) -> Result<()> {
         ("size", format!("{} bytes", report.size_bytes)),
         ("contract", report.contract.clone()),
         ("loaded", format!("in {:.1} ms{}", report.load_ms, if report.cached { ", compiled earlier" } else { ", compiling included" })),
-        ("may ask for", grants),
+        ("asks for grants", grants),
     ];
     for (name, value) in rows {
         output::line(&format!("{name:16} {value}"))?;

@@ -69,7 +69,7 @@ enum Command {
     New(new::Options),
     /// Work on a plugin: a table, a build with every save, and what the plugin does, as it does it.
     Dev(dev::Options),
-    /// Say what a plugin is: contract version, imports, size, what it may ask for.
+    /// Say what a plugin is: contract version, imports, size, which grants it asks for.
     Inspect(inspect::Options),
     /// Try a plugin on recorded changes: results, logs, state, mails and writes that it would make. Reaches no network.
     Test(test::Options),
