@@ -19,6 +19,7 @@ use tripline_runtime::{Engine, EngineConfig, Limits, Plugin, Slot, TriggerContex
 
 use crate::case::CasePlugin;
 use crate::contestant::tripline::component;
+use crate::measure::median;
 use crate::report::Cells;
 
 pub(crate) const NAME: &str = "instances";
@@ -89,10 +90,7 @@ pub(crate) async fn compare(plugin: &Plugin, context: &TriggerContext, batch: &B
             turns.push(turn(slot, context, batch).await?);
         }
     }
-    let [fresh_us_per_batch, warm_us_per_batch] = turns.map(|mut turns| {
-        turns.sort_by(f64::total_cmp);
-        turns[turns.len() / 2]
-    });
+    let [fresh_us_per_batch, warm_us_per_batch] = turns.map(|turns| median(turns, |us| *us));
     Ok(Measured { fresh_us_per_batch, warm_us_per_batch })
 }
 

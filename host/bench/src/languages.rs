@@ -12,12 +12,14 @@ use serde::Serialize;
 use tripline_runtime::{CacheConfig, Compiler, CompilerConfig, Engine, EngineConfig};
 
 use crate::instances::{self, Measured};
+use crate::measure::median;
 use crate::report::Cells;
 
 pub(crate) const NAME: &str = "languages";
 pub(crate) const ABOUT: &str = "one plugin in each: two attributes of a new image, batches of 100, on one processor";
 
 const BATCH: usize = 100;
+const CACHED_LOADS: usize = 5;
 
 /// What is handed over of each, in a line with tabs.
 struct Built {
@@ -114,21 +116,32 @@ async fn row(built: &Built) -> Result<Row> {
     let bytes = Bytes::from(std::fs::read(&built.component)?);
     let cache = tempfile::tempdir()?;
     let compiled = engine(cache.path())?.load(bytes.clone()).await?;
-    let cached = engine(cache.path())?.load(bytes).await?;
-    ensure!(!compiled.loading().cached && cached.loading().cached, "the compile cache did not keep it");
+    ensure!(!compiled.loading().cached, "the compile cache was not empty");
+    let cached_load_seconds = load_cached(cache.path(), &bytes).await?;
     let context = instances::context(&[]);
-    let batches = instances::compare(&cached, &context, &instances::orders(BATCH)?).await?;
-    let empty = instances::compare(&cached, &context, &instances::orders(0)?).await?;
+    let batches = instances::compare(&compiled, &context, &instances::orders(BATCH)?).await?;
+    let empty = instances::compare(&compiled, &context, &instances::orders(0)?).await?;
     Ok(Row {
         name: built.name.clone(),
-        component_bytes: cached.size_bytes(),
+        component_bytes: compiled.size_bytes(),
         first_build_seconds: built.first_build_seconds,
         next_build_seconds: built.next_build_seconds,
         compile_seconds: compiled.loading().took.as_secs_f64(),
-        cached_load_seconds: cached.loading().took.as_secs_f64(),
+        cached_load_seconds,
         instantiate_seconds: empty.fresh_us_per_batch / 1e6,
         batches,
     })
+}
+
+/// The median of several: the disk still writes what was compiled when the first one reads it.
+async fn load_cached(cache: &Path, bytes: &Bytes) -> Result<f64> {
+    let mut seconds = Vec::new();
+    for _ in 0..CACHED_LOADS {
+        let plugin = engine(cache)?.load(bytes.clone()).await?;
+        ensure!(plugin.loading().cached, "the compile cache did not keep it");
+        seconds.push(plugin.loading().took.as_secs_f64());
+    }
+    Ok(median(seconds, |seconds| *seconds))
 }
 
 /// Of one processor, as the calls: what compiling gains by more is the machine's.

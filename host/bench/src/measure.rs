@@ -50,6 +50,12 @@ fn cpu() -> Duration {
     Duration::new(now.tv_sec.try_into().unwrap_or(0), now.tv_nsec.try_into().unwrap_or(0))
 }
 
+/// The middle one by that figure; of an even number the upper.
+pub(crate) fn median<T>(mut runs: Vec<T>, figure: impl Fn(&T) -> f64) -> T {
+    runs.sort_by(|one, other| figure(one).total_cmp(&figure(other)));
+    runs.swap_remove(runs.len() / 2)
+}
+
 /// Server and contestant get a processor each, where there are two.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Place {

@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::case::{Case, CasePlugin, CaseView};
 use crate::contestant::node;
 use crate::filters::CaseFilters;
-use crate::measure::{self, Place, Used};
+use crate::measure::{self, Place, Used, median};
 use crate::process::{self, Contestant};
 use crate::report::{Report, Row, Sheet, Table};
 use crate::{Args, instances, languages, live, requests, validation};
@@ -175,16 +175,11 @@ impl Plan {
         }
         let mut rows: Vec<Row> = Vec::new();
         for (entry, runs) in self.entries.iter().zip(runs) {
-            let used = median(runs);
+            let used = median(runs, Used::cpu_us_per_change);
             let against = entry.against.as_ref().and_then(|name| rows.iter().find(|row| row.name == *name));
             let ratio = against.map(|row| used.changes_per_cpu_second() / row.used.changes_per_cpu_second());
             rows.push(Row { name: entry.name.clone(), used, against: entry.against.clone(), ratio });
         }
         Ok(Table { name: self.name, about: self.about, rows })
     }
-}
-
-fn median(mut runs: Vec<Used>) -> Used {
-    runs.sort_by(|a, b| a.cpu_us_per_change().total_cmp(&b.cpu_us_per_change()));
-    runs[runs.len() / 2]
 }

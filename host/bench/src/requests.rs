@@ -23,6 +23,7 @@ use tripline_capability::http::{Allowed, Authorities, Client, SystemResolver};
 use tripline_core::http::{Place, Scheme};
 use tripline_core::port::{HttpClient as _, HttpHead, HttpRequest};
 
+use crate::measure::median;
 use crate::report::Cells;
 
 pub(crate) const NAME: &str = "http requests";
@@ -83,11 +84,12 @@ async fn row(server: &Server, at_once: usize) -> Result<Row> {
         each.push(turn(server, at_once, "/close").await?);
         kept.push(turn(server, at_once, "/keep").await?);
     }
-    let median = |mut turns: Vec<f64>| {
-        turns.sort_by(f64::total_cmp);
-        turns[turns.len() / 2]
-    };
-    Ok(Row { scheme: server.scheme.as_str(), at_once, each_us_per_request: median(each), kept_us_per_request: median(kept) })
+    Ok(Row {
+        scheme: server.scheme.as_str(),
+        at_once,
+        each_us_per_request: median(each, |us| *us),
+        kept_us_per_request: median(kept, |us| *us),
+    })
 }
 
 /// Microseconds for each request.
