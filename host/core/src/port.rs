@@ -16,7 +16,7 @@ use crate::decimal::Decimal;
 use crate::delivery::Seen;
 use crate::effect::{CounterKey, DeadLetter, Mail, Mutation};
 use crate::gap::Gap;
-use crate::http::Scheme;
+use crate::http::{HEADERS_MAX, Scheme};
 use crate::name::{ShardId, StreamArn, TriggerName};
 use crate::rewind::Rewind;
 use crate::sequence::SequenceNumber;
@@ -373,9 +373,11 @@ pub enum HttpError {
     ConnectTimeout(Duration),
     #[error("no answer within {} ms", .0.as_millis())]
     AnswerTimeout(Duration),
+    #[error("the request's body ends too early, or is not as long as its Content-Length says")]
+    RequestBody,
     #[error("the request's body has more than {0} bytes")]
     RequestTooLarge(usize),
-    #[error("the answer's headers have more than {0} bytes")]
+    #[error("the answer's headers have more than {0} bytes, or are more than {HEADERS_MAX}")]
     HeadTooLarge(usize),
     #[error("the answer's body has more than {0} bytes")]
     ResponseTooLarge(usize),

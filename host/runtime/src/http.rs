@@ -250,7 +250,7 @@ impl Drop for UnderWay {
 async fn collect(mut body: WasiBody) -> Result<Vec<u8>, HttpError> {
     let mut collected = Vec::new();
     while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else { return Err(HttpError::Incomplete("the plugin did not finish the request's body".to_owned())) };
+        let Ok(frame) = frame else { return Err(HttpError::RequestBody) };
         let Ok(data) = frame.into_data() else { continue };
         if data.len() > BODY_BYTES_MAX - collected.len() {
             drop((collected, data));
@@ -341,7 +341,8 @@ fn result_of(error: &HttpError) -> HttpResult {
         HttpError::Denied(_) | HttpError::InvalidUrl(_) | HttpError::Prohibited(_) => HttpResult::Denied,
         HttpError::NoSuchName(_) | HttpError::Unreachable(_) | HttpError::Certificate(_) | HttpError::Tls(_) => HttpResult::Unreachable,
         HttpError::ConnectTimeout(_) | HttpError::AnswerTimeout(_) => HttpResult::Timeout,
-        HttpError::RequestTooLarge(_)
+        HttpError::RequestBody
+        | HttpError::RequestTooLarge(_)
         | HttpError::HeadTooLarge(_)
         | HttpError::ResponseTooLarge(_)
         | HttpError::TooMuchUnread(_)
@@ -362,6 +363,7 @@ fn lower(error: HttpError) -> Error {
         HttpError::Tls(_) => Error::TlsProtocolError,
         HttpError::ConnectTimeout(_) => Error::ConnectionTimeout,
         HttpError::AnswerTimeout(_) => Error::HttpResponseTimeout,
+        HttpError::RequestBody => Error::HttpRequestBodySize(None),
         HttpError::RequestTooLarge(max) => Error::HttpRequestBodySize(Some(max as u64)),
         HttpError::HeadTooLarge(_) => Error::HttpResponseHeaderSectionSize(u32::try_from(HEAD_BYTES_MAX).ok()),
         HttpError::ResponseTooLarge(max) | HttpError::TooMuchUnread(max) => Error::HttpResponseBodySize(Some(max as u64)),

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::bindings::exports::tripline::trigger::handler::Batch as WireBatch;
 use crate::bindings::tripline::trigger::types as wire;
 use crate::failure::Failure;
-use crate::item;
+use crate::item::{self, Unescaped};
 
 /// What happened to the item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -124,11 +124,12 @@ pub struct Change {
     index: u32,
     wire: wire::Change,
     origin: Rc<Origin>,
+    unescaped: Unescaped,
 }
 
 impl Change {
     pub(crate) fn new(index: u32, wire: wire::Change, origin: Rc<Origin>) -> Self {
-        Self { index, wire, origin }
+        Self { index, wire, origin, unescaped: Unescaped::default() }
     }
 
     /// Unique for each change of a stream: the idempotency key for effects outside the host.
@@ -197,19 +198,19 @@ impl Change {
     /// # Ok::<(), tripline_sdk::Failure>(())
     /// ```
     pub fn keys<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Failure> {
-        parse("keys", self.keys_json())
+        self.parse("keys", self.keys_json())
     }
 
     /// The item after the change as the author's own type; none where the change left no item, or the view has no new image.
     /// An item that does not fit the type rejects the change.
     pub fn new_image<'a, T: Deserialize<'a>>(&'a self) -> Result<Option<T>, Failure> {
-        self.new_image_json().map(|json| parse("new image", json)).transpose()
+        self.new_image_json().map(|json| self.parse("new image", json)).transpose()
     }
 
     /// The item before the change as the author's own type; none where there was none, or the view has no old image.
     /// An item that does not fit the type rejects the change.
     pub fn old_image<'a, T: Deserialize<'a>>(&'a self) -> Result<Option<T>, Failure> {
-        self.old_image_json().map(|json| parse("old image", json)).transpose()
+        self.old_image_json().map(|json| self.parse("old image", json)).transpose()
     }
 
     /// DynamoDB JSON: `{"pk":{"S":"user#1"}}`.
@@ -224,10 +225,10 @@ impl Change {
     pub fn old_image_json(&self) -> Option<&str> {
         self.wire.old_image.as_deref()
     }
-}
 
-fn parse<'a, T: Deserialize<'a>>(what: &str, json: &'a str) -> Result<T, Failure> {
-    item::from_json(json).map_err(|error| Failure::from(error).of(what))
+    fn parse<'a, T: Deserialize<'a>>(&'a self, what: &str, json: &'a str) -> Result<T, Failure> {
+        item::from_json_in(json, &self.unescaped).map_err(|error| Failure::from(error).of(what))
+    }
 }
 
 impl fmt::Debug for Change {

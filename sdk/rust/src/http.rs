@@ -42,6 +42,8 @@ pub struct Request {
     pub body: Vec<u8>,
     pub connect_timeout: Option<Duration>,
     pub answer_timeout: Option<Duration>,
+    /// Its Content-Type is written where it has no other.
+    is_json: bool,
     /// What could not be made into a body.
     fault: Option<String>,
 }
@@ -115,6 +117,7 @@ impl Request {
             body: Vec::new(),
             connect_timeout: None,
             answer_timeout: None,
+            is_json: false,
             fault: None,
         }
     }
@@ -130,13 +133,14 @@ impl Request {
         self
     }
 
-    /// A body of JSON, with its Content-Type.
+    /// A body of JSON, with its Content-Type where the request has no other.
     pub fn json(mut self, value: &(impl Serialize + ?Sized)) -> Self {
+        self.is_json = true;
         match serde_json::to_vec(value) {
             Ok(body) => self.body = body,
             Err(error) => self.fault = Some(format!("the body cannot be written as JSON: {error}")),
         }
-        self.header("Content-Type", "application/json")
+        self
     }
 
     /// Until the connection is ready; 10 s at most.
@@ -161,10 +165,13 @@ impl Request {
 
     /// Sends it and waits for the whole answer. An answer is `Ok` whatever its status.
     pub fn send(mut self) -> Result<Response, Error> {
-        match self.fault.take() {
-            Some(fault) => Err(Error::Invalid(fault)),
-            None => host::http::send(&self),
+        if let Some(fault) = self.fault.take() {
+            return Err(Error::Invalid(fault));
         }
+        if self.is_json && !self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("Content-Type")) {
+            self = self.header("Content-Type", "application/json");
+        }
+        host::http::send(&self)
     }
 }
 
@@ -208,7 +215,7 @@ impl Response {
             return Ok(self);
         }
         let reason = format!("the server answers {}", self.status);
-        Err(if matches!(self.status, 408 | 425 | 429 | 500..) { Failure::Retry(reason) } else { Failure::Reject(reason) })
+        Err(if matches!(self.status, 408 | 425 | 429 | 500..=599) { Failure::Retry(reason) } else { Failure::Reject(reason) })
     }
 }
 

@@ -123,6 +123,10 @@ fn error(code: ErrorCode) -> Error {
         ErrorCode::HttpRequestUriInvalid => Error::Invalid("the URL is none that the host takes: its log says why".to_owned()),
         ErrorCode::HttpRequestBodySize(Some(max)) => Error::Invalid(format!("a body of more than {max} bytes")),
         ErrorCode::HttpResponseBodySize(Some(max)) => Error::Invalid(format!("an answer of more than {max} bytes")),
+        ErrorCode::HttpRequestBodySize(None) => Error::Invalid(
+            "a body that ends too early, or is not as long as its Content-Length says: leave that header to the host".to_owned(),
+        ),
+        ErrorCode::HttpResponseHeaderSectionSize(Some(max)) => Error::Invalid(format!("an answer with headers of more than {max} bytes")),
         ErrorCode::HttpRequestMethodInvalid => Error::Invalid("no method".to_owned()),
         code => Error::Unavailable(format!("no answer: {code:?}")),
     }

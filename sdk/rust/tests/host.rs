@@ -7,6 +7,29 @@ use tripline_sdk::{Batch, Change, EventName, Failure, Failures, View, counters, 
 
 const KEYS: &str = r#"{"pk":{"S":"a"}}"#;
 
+/// Whatever users write, a type that borrows fits it.
+#[test]
+fn strings_with_escapes_are_borrowed_from_a_change_too() {
+    #[derive(serde::Deserialize)]
+    struct Order<'a> {
+        id: &'a str,
+        #[serde(borrow)]
+        tags: Vec<&'a str>,
+        #[serde(borrow)]
+        notes: std::collections::BTreeMap<&'a str, &'a str>,
+        owned: String,
+    }
+    let image =
+        r#"{"id":{"S":"a\"b"},"tags":{"SS":["plain","C:\\tmp"]},"notes":{"M":{"caf\u00e9":{"S":"two\nlines"}}},"owned":{"S":"\t"}}"#;
+    let change = insert(KEYS, image).build();
+    for change in [&change, &change.clone()] {
+        let order: Order<'_> = change.new_image().unwrap().unwrap();
+        let again: Order<'_> = change.new_image().unwrap().unwrap();
+        assert_eq!((order.id, again.id, &*order.owned), ("a\"b", "a\"b", "\t"));
+        assert_eq!((order.tags, order.notes), (vec!["plain", r"C:\tmp"], [("café", "two\nlines")].into()));
+    }
+}
+
 #[test]
 fn a_change_tells_what_happened() {
     let change = modify(KEYS, r#"{"n":{"N":"1"}}"#, r#"{"n":{"N":"2"}}"#)
@@ -303,6 +326,9 @@ fn requests_are_recorded_and_answered_as_the_test_says() {
     let requests = host.requests();
     assert_eq!((requests.len(), requests[1].method.as_str(), &*requests[1].body), (3, "POST", &b"[1,2]"[..]));
     assert_eq!(requests[1].headers[1], ("Content-Type".to_owned(), b"application/json".to_vec()));
+    let own = http::post("https://h.example/a").json(&1).header("content-type", "application/vnd.api+json");
+    own.send().unwrap();
+    assert_eq!(host.requests()[3].headers, [("content-type".to_owned(), b"application/vnd.api+json".to_vec())]);
     assert!(!format!("{:?} {answer:?}", requests[1]).contains("h.example"));
     let forbidden = ["Host", "connection", "HTTP2-Settings", "keep-alive", "proxy-authenticate", "Proxy-Authorization"];
     let forbidden = forbidden.into_iter().chain(["proxy-connection", "Transfer-Encoding", "upgrade"]);
@@ -319,11 +345,13 @@ fn requests_are_recorded_and_answered_as_the_test_says() {
     ]) {
         check_failure(request.send().map(|_| ()).map_err(Failure::from), false);
     }
-    for (status, retry) in [(400, false), (404, false), (301, false), (408, true), (429, true), (500, true), (503, true)] {
+    let statuses =
+        [(400, false), (404, false), (301, false), (408, true), (429, true), (500, true), (503, true), (599, true), (600, false)];
+    for (status, retry) in statuses {
         check_failure(http::Response::new(status).ok().map(|_| ()), retry);
     }
     assert!(http::get("https://h").header("X", "x".repeat(16 * 1024 - 33)).send().is_ok());
     host.deny(Capability::Http);
     check_failure(http::get("https://h.example").send().map(|_| ()).map_err(Failure::from), false);
-    assert_eq!((host.requests().len(), host.calls(Call::HttpSend)), (4, 22));
+    assert_eq!((host.requests().len(), host.calls(Call::HttpSend)), (5, 23));
 }

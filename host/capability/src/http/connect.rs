@@ -2,18 +2,24 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 use std::{fmt, io};
 
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
+use tokio::time::sleep;
 use tokio_rustls::TlsConnector;
-use tripline_core::http::{Asked, Link};
+use tripline_core::http::{Asked, Link, in_turns};
 use tripline_core::port::HttpError;
 
 use super::line::Line;
 use super::resolve::TRIED_MAX;
 use super::socket::{Socket, Stream, Wire};
+
+/// An address that has not answered for so long has the next one tried beside it (RFC 8305, 5): the first may swallow packets.
+const NEXT_AFTER: Duration = Duration::from_millis(250);
 
 pub(super) struct To<'a> {
     /// The position of the entry that allows it.
@@ -45,11 +51,20 @@ pub(super) async fn connect(to: &To<'_>) -> Result<Line, HttpError> {
 }
 
 async fn tcp(to: &To<'_>) -> Result<(TcpStream, IpAddr), HttpError> {
+    let mut untried = in_turns(to.addresses).take(TRIED_MAX).peekable();
+    let mut trying = FuturesUnordered::new();
     let mut last = None;
-    for address in to.addresses.iter().take(TRIED_MAX) {
-        match TcpStream::connect(SocketAddr::new(*address, to.asked.port)).await {
-            Ok(stream) => return Ok((stream, *address)),
-            Err(error) => last = Some(error),
+    loop {
+        if let Some(address) = untried.next() {
+            trying.push(async move { TcpStream::connect(SocketAddr::new(address, to.asked.port)).await.map(|stream| (stream, address)) });
+        }
+        tokio::select! {
+            tried = trying.next() => match tried {
+                Some(Ok(connected)) => return Ok(connected),
+                Some(Err(error)) => last = Some(error),
+                None => break,
+            },
+            () = sleep(NEXT_AFTER), if untried.peek().is_some() => {}
         }
     }
     Err(match last {

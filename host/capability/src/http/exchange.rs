@@ -31,6 +31,10 @@ const OWN_HEADERS: [HeaderName; 10] = [
     HeaderName::from_static("proxy-connection"),
 ];
 
+const MASK: &str = "***";
+/// Servers expect a length even where there is no body (RFC 9110, 8.6); hyper writes it of what there is.
+const WITH_BODY: [Method; 3] = [Method::POST, Method::PUT, Method::PATCH];
+
 /// Whether the host alone sets this header.
 pub(super) fn is_own(name: &HeaderName) -> bool {
     OWN_HEADERS.contains(name)
@@ -92,8 +96,12 @@ pub(super) fn compose(request: HttpRequest, secrets: &[SecretHeader]) -> Result<
         // Whatever the guest has written under this name is gone.
         composed.insert(secret.name().clone(), secret.value().clone());
     }
+    let method = Method::from_bytes(head.method.as_bytes()).map_err(|_| invalid("the method is none"))?;
+    if body.is_empty() && WITH_BODY.contains(&method) {
+        composed.insert(CONTENT_LENGTH, HeaderValue::from(0));
+    }
     let mut composed_request = Request::new(Full::new(Bytes::from(body)));
-    *composed_request.method_mut() = Method::from_bytes(head.method.as_bytes()).map_err(|_| invalid("the method is none"))?;
+    *composed_request.method_mut() = method;
     let path = if head.path_and_query.starts_with('/') { head.path_and_query.to_string() } else { format!("/{}", head.path_and_query) };
     *composed_request.uri_mut() = Uri::try_from(path).map_err(|_| invalid("the URL's path is none"))?;
     *composed_request.headers_mut() = composed;
@@ -110,6 +118,10 @@ async fn receive(
     if parts.status.as_u16() < 200 {
         return Err(HttpError::Protocol(format!("{asked}: it answers {}: nothing was asked to be changed", parts.status.as_u16())));
     }
+    let head_bytes: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if head_bytes > HEAD_BYTES_MAX {
+        return Err(HttpError::HeadTooLarge(HEAD_BYTES_MAX));
+    }
     // Said before anything of it comes.
     if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
         return Err(HttpError::ResponseTooLarge(BODY_BYTES_MAX));
@@ -124,11 +136,10 @@ async fn receive(
         }
     })?;
     // A careless server may answer with what it was sent.
-    let shown = |value: &HeaderValue| {
-        let echoes = secrets.iter().any(|secret| secret.is_in(value.as_bytes()));
-        if echoes { b"***".to_vec() } else { value.as_bytes().to_vec() }
-    };
-    let headers = parts.headers.iter().map(|(name, value)| (name.as_str().into(), shown(value))).collect();
+    let is_secret = |text: &[u8]| secrets.iter().any(|secret| secret.is_in(text));
+    let name = |name: &HeaderName| if is_secret(name.as_ref()) { MASK } else { name.as_str() }.into();
+    let value = |value: &HeaderValue| if is_secret(value.as_bytes()) { MASK.as_bytes() } else { value.as_bytes() }.to_vec();
+    let headers = parts.headers.iter().map(|(of, is)| (name(of), value(is))).collect();
     Ok((HttpResponse { status: parts.status.as_u16(), headers, body: body.to_bytes().into(), connection }, parts.version))
 }
 

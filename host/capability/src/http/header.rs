@@ -55,8 +55,9 @@ impl SecretHeader {
         &self.value
     }
 
+    /// In any case: names of headers have but one.
     pub(super) fn is_in(&self, text: &[u8]) -> bool {
         let secret = self.secret.reveal().as_bytes();
-        secret.len() >= ECHO_BYTES_MIN && text.windows(secret.len()).any(|window| window == secret)
+        secret.len() >= ECHO_BYTES_MIN && text.windows(secret.len()).any(|window| window.eq_ignore_ascii_case(secret))
     }
 }

@@ -15,12 +15,13 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
-use tripline_core::http::{HEAD_BYTES_MAX, HowFar, Link};
+use tripline_core::http::{HEAD_BYTES_MAX, HEADERS_MAX, HowFar, Link};
 use tripline_core::signal::HttpConnection;
 
 use super::socket::{Heard, Socket, Stream};
 
-const HEADERS_MAX: usize = 256;
+/// Hyper's buffer is bounded, not the head in it: that is weighed when it is there.
+const BUFFER_BYTES_MAX: usize = 2 * HEAD_BYTES_MAX;
 /// To say goodbye: TLS has a word for it.
 const GOODBYE_MAX: Duration = Duration::from_secs(1);
 
@@ -42,7 +43,7 @@ pub(super) struct Driver(
 impl Line {
     pub(super) async fn begin(stream: Box<dyn Stream>, socket: Arc<Socket>, link: Link) -> hyper::Result<Self> {
         let mut builder = Builder::new();
-        builder.max_buf_size(HEAD_BYTES_MAX).max_headers(HEADERS_MAX);
+        builder.max_buf_size(BUFFER_BYTES_MAX).max_headers(HEADERS_MAX);
         let (sender, connection) = builder.handshake(TokioIo::new(Heard { stream, socket: socket.clone() })).await?;
         Ok(Self { sender, driver: Driver(Some(connection)), socket, since: Instant::now(), link, has_served: false })
     }
@@ -78,7 +79,7 @@ impl Line {
     /// Whether both bodies are done and both sides stay. Waits for nothing: a server that answers early may never take the rest of a request.
     pub(super) async fn is_done(&mut self) -> bool {
         let is_open = poll_fn(|cx| Poll::Ready(self.driver.poll(cx).is_pending())).await;
-        is_open && self.sender.is_ready()
+        is_open && self.sender.is_ready() && !self.socket.is_shut()
     }
 
     /// Not even a byte that nobody has asked for.

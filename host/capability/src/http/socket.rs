@@ -1,7 +1,7 @@
 //! A TCP connection that tells how far a request over it has come, and whether something waits in it unread.
 //!
-//! Invariant: what is written is marked below TLS, what is heard above it: a byte that the system has not taken was never sent, and an alert is no
-//! answer.
+//! Invariants: what is written is marked below TLS, what is heard above it: a byte that the system has not taken was never sent, and an alert is no
+//! answer. A peer that takes no more bytes is told of by reading, never by writing: it may have answered before, as servers do to a body that is too large.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -23,11 +23,13 @@ pub(super) struct Socket {
     tcp: TcpStream,
     written: AtomicBool,
     heard: AtomicBool,
+    /// What is written since the peer takes no more is dropped.
+    is_shut: AtomicBool,
 }
 
 impl Socket {
     pub(super) fn new(tcp: TcpStream) -> Arc<Self> {
-        Arc::new(Self { tcp, written: AtomicBool::new(false), heard: AtomicBool::new(false) })
+        Arc::new(Self { tcp, written: AtomicBool::new(false), heard: AtomicBool::new(false), is_shut: AtomicBool::new(false) })
     }
 
     /// Before a request.
@@ -43,6 +45,11 @@ impl Socket {
             (true, false) => HowFar::Written,
             (true, true) => HowFar::Answering,
         }
+    }
+
+    /// The peer takes no more bytes.
+    pub(super) fn is_shut(&self) -> bool {
+        self.is_shut.load(Ordering::Relaxed)
     }
 
     /// Nothing has come, not even an end. Asks the system itself: the runtime learns of it only when it looks.
@@ -73,29 +80,30 @@ impl AsyncRead for Wire {
 }
 
 impl Wire {
-    fn poll_writing(&self, cx: &mut Context<'_>, write: impl Fn(&TcpStream) -> io::Result<usize>) -> Poll<io::Result<usize>> {
-        let tcp = &self.0.tcp;
-        loop {
-            ready!(tcp.poll_write_ready(cx))?;
-            match write(tcp) {
+    fn poll_writing(&self, cx: &mut Context<'_>, len: usize, write: impl Fn(&TcpStream) -> io::Result<usize>) -> Poll<io::Result<usize>> {
+        let socket = &self.0;
+        while !socket.is_shut() {
+            ready!(socket.tcp.poll_write_ready(cx))?;
+            match write(&socket.tcp) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Ok(count) => {
-                    self.0.written.store(true, Ordering::Relaxed);
+                    socket.written.store(true, Ordering::Relaxed);
                     return Poll::Ready(Ok(count));
                 }
-                Err(error) => return Poll::Ready(Err(error)),
+                Err(_) => socket.is_shut.store(true, Ordering::Relaxed),
             }
         }
+        Poll::Ready(Ok(len))
     }
 }
 
 impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_writing(cx, |tcp| tcp.try_write(bytes))
+        self.poll_writing(cx, bytes.len(), |tcp| tcp.try_write(bytes))
     }
 
     fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        self.poll_writing(cx, |tcp| tcp.try_write_vectored(bytes))
+        self.poll_writing(cx, bytes.iter().map(|slice| slice.len()).sum(), |tcp| tcp.try_write_vectored(bytes))
     }
 
     /// So hyper copies no body, and counts a request as sent only when the system has taken it.

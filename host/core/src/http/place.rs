@@ -1,7 +1,7 @@
 //! A place that requests may go to: scheme, host, port, and the beginning of a path.
 //!
 //! Invariants: a host is compared in lower case, byte for byte; `*` stands for one whole label. Below a path nothing is admitted that some server
-//! might read as another path: dot segments, empty ones, separators that are encoded, whether once or twice.
+//! might read as another path: dot segments, whatever a server cuts off behind them, empty ones, separators that are encoded, once or twice or overlong.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -300,15 +300,21 @@ fn is_ambiguous(path: &str) -> bool {
 }
 
 fn is_ambiguous_as_it_is(path: &[u8]) -> bool {
-    if path.first() != Some(&b'/') || path.iter().any(|byte| *byte == b'\\' || byte.is_ascii_control()) {
+    if path.first() != Some(&b'/') || path.iter().any(|byte| *byte == b'\\' || byte.is_ascii_control()) || is_overlong(path) {
         return true;
     }
     let segments: Vec<&[u8]> = path[1..].split(|byte| *byte == b'/').collect();
     segments.iter().enumerate().any(|(at, segment)| {
-        // Some servers cut parameters off: `..;v=1`.
-        let name = segment.split(|byte| *byte == b';').next().unwrap_or_default();
+        // Some servers cut parameters off, `..;v=1`, or what looks like a query once it is decoded, or spaces.
+        let name = segment.split(|byte| b";?#".contains(byte)).next().unwrap_or_default().trim_ascii();
         name == b"." || name == b".." || (segment.is_empty() && at + 1 < segments.len())
     })
+}
+
+/// In more bytes than UTF-8 has for it: careless decoders make a `.` or a `/` of it.
+fn is_overlong(path: &[u8]) -> bool {
+    path.iter().any(|byte| matches!(byte, 0xc0 | 0xc1))
+        || path.windows(2).any(|two| matches!(two, [0xe0, 0x80..=0x9f] | [0xf0, 0x80..=0x8f]))
 }
 
 /// None: a percent sign that encodes nothing.

@@ -1,6 +1,7 @@
 //! Places and addresses, row by row.
 
-use super::{Asked, Place, Reach, Scheme, refused};
+use super::{Asked, Place, Reach, Scheme, choose, in_turns, refused};
+use crate::port::HttpHead;
 
 fn place(text: &str) -> Place {
     Place::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
@@ -72,6 +73,7 @@ fn a_path_admits_what_is_below_it_and_nothing_that_leads_elsewhere() {
             "https://h.example/hooks/a/b",
             "https://h.example/hooks/a%20b?x=/../y",
             "https://h.example/hooks/a.b/..c/",
+            "https://h.example/hooks/a%3Fb/%23/%c3%a9",
         ],
         &[
             "https://h.example/",
@@ -94,6 +96,13 @@ fn a_path_admits_what_is_below_it_and_nothing_that_leads_elsewhere() {
             "https://h.example/hooks/%00",
             "https://h.example/hooks/%zz",
             "https://h.example/hooks/%",
+            "https://h.example/hooks/..%3fx",
+            "https://h.example/hooks/..%23x",
+            "https://h.example/hooks/..%20/x",
+            "https://h.example/hooks/%20../x",
+            "https://h.example/hooks/%c0%ae%c0%ae/x",
+            "https://h.example/hooks/%e0%80%af",
+            "https://h.example/hooks/%f0%80%80%ae",
         ],
     );
     check(
@@ -179,6 +188,7 @@ fn addresses() {
         ("1.1.1.1", 0),
         ("172.15.255.255", 0),
         ("172.32.0.0", 0),
+        ("168.63.129.17", 0),
         ("100.128.0.0", 0),
         ("2606:4700::1111", 0),
         ("64:ff9b::101:101", 0),
@@ -208,6 +218,9 @@ fn addresses() {
         ("64:ff9b:1::1", 2),
         ("192.0.0.192", 2),
         ("100.100.100.200", 2),
+        ("168.63.129.16", 2),
+        ("fd00:ec2::23", 2),
+        ("fd20:ce::254", 2),
         ("0.0.0.0", 3),
         ("0.1.2.3", 3),
         ("::", 3),
@@ -233,5 +246,28 @@ fn addresses() {
             .filter(|reach| refused(parsed, **reach).is_some())
             .count();
         assert_eq!(found, wants, "{address}: {:?}", refused(parsed, Reach::Global));
+    }
+}
+
+#[test]
+fn both_families_have_their_turn() {
+    for (resolved, tried) in [
+        ("", ""),
+        ("1.1.1.1", "1.1.1.1"),
+        ("::1 ::2 1.1.1.1", "::1 1.1.1.1 ::2"),
+        ("1.1.1.1 1.1.1.2 1.1.1.3 ::1", "1.1.1.1 ::1 1.1.1.2 1.1.1.3"),
+    ] {
+        let resolved: Vec<_> = resolved.split_whitespace().map(|address| address.parse().unwrap()).collect();
+        let found: Vec<_> = in_turns(&resolved).map(|address| address.to_string()).collect();
+        assert_eq!(found.join(" "), tried);
+    }
+}
+
+#[test]
+fn some_methods_are_allowed_nowhere() {
+    let places = [place("https://h.example")];
+    for (method, allows) in [("GET", true), ("PURGE", true), ("TRACE", false), ("trace", false), ("Track", false), ("cOnNeCt", false)] {
+        let head = HttpHead { method: method.into(), scheme: Scheme::Https, authority: "h.example".into(), path_and_query: "/".into() };
+        assert_eq!(choose(places.iter(), &head).is_ok(), allows, "{method}");
     }
 }

@@ -1,6 +1,6 @@
 //! Walks DynamoDB JSON: an item's attributes, an attribute's type, its payload.
 //!
-//! Invariant: what the author's type does not ask for is skipped, not parsed, and strings without escapes are borrowed.
+//! Invariant: what the author's type does not ask for is skipped, not parsed, and strings are borrowed where that is possible.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -116,7 +116,7 @@ macro_rules! open {
             deserialize_f64 F64;
             deserialize_char Text;
             deserialize_str Text;
-            deserialize_string Text;
+            deserialize_string OwnText;
             deserialize_identifier Text;
             deserialize_bytes Bytes;
             deserialize_byte_buf Bytes;
@@ -207,7 +207,7 @@ impl<'de, S: Shape, V: Visitor<'de>> DeserializeSeed<'de> for Read<'_, S, V> {
     }
 }
 
-/// Any text, borrowed where it has no escapes. serde's own `Cow` always owns.
+/// Any text, borrowed where it can be. serde's own `Cow` always owns.
 pub(super) struct TextSeed;
 
 impl<'de> DeserializeSeed<'de> for TextSeed {

@@ -25,7 +25,7 @@
 //!
 //! | attribute | reads into |
 //! |---|---|
-//! | `S` | strings, `&str` where it has no escapes, `Cow<str>`, `char`, enums without data |
+//! | `S` | strings, `&str`, `Cow<str>`, `char`, enums without data. Out of [`from_json`], `&str` where the JSON has no escapes in it; out of a change, always |
 //! | `N` | every integer and float, and strings: then the text, exact. A number that does not fit is an error |
 //! | `B` | byte buffers, sequences of `u8` |
 //! | `SS`, `NS`, `BS` | sequences and sets of what `S`, `N`, `B` read into |
@@ -47,6 +47,7 @@ mod number;
 mod parts;
 mod ser;
 mod shape;
+mod unescaped;
 mod value;
 mod wire;
 mod with;
@@ -57,6 +58,7 @@ use std::fmt::{self, Write as _};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
+pub(crate) use unescaped::Unescaped;
 pub(crate) use value::item_json;
 pub use value::{AttributeValue, Item};
 pub use with::{binary_set, bytes, number_set, string_set};
@@ -99,8 +101,17 @@ impl From<Error> for Failure {
 
 /// Reads an item from DynamoDB JSON: `{"pk":{"S":"user#1"},"age":{"N":"42"}}`.
 pub fn from_json<'de, T: Deserialize<'de>>(json: &'de str) -> Result<T, Error> {
+    read(json, None)
+}
+
+/// As [`from_json`], for a type that borrows strings with escapes, too.
+pub(crate) fn from_json_in<'de, T: Deserialize<'de>>(json: &'de str, unescaped: &'de Unescaped) -> Result<T, Error> {
+    read(json, Some(unescaped))
+}
+
+fn read<'de, T: Deserialize<'de>>(json: &'de str, unescaped: Option<&'de Unescaped>) -> Result<T, Error> {
     let trail = Trail::default();
-    let mut wire = wire::Wire::new(json);
+    let mut wire = wire::Wire::new(json, unescaped);
     let item = T::deserialize(de::Payload::item(&mut wire, &trail)).and_then(|item| {
         wire.end()?;
         Ok(item)

@@ -108,6 +108,14 @@ shape!(Text, |payload, visitor| match payload.tag {
     tag => Err(mismatch(tag, &visitor)),
 });
 
+shape!(
+    /// To be owned: nothing is kept for it to be borrowed.
+    OwnText, |payload, visitor| match payload.tag {
+        Tag::S | Tag::N => payload.inner.deserialize_string(visitor),
+        tag => Err(mismatch(tag, &visitor)),
+    }
+);
+
 shape!(Bytes, |payload, visitor| match payload.tag {
     Tag::B => visitor.visit_byte_buf(binary(payload.inner)?),
     tag => Err(mismatch(tag, &visitor)),

@@ -1,6 +1,7 @@
 //! Parses JSON for serde as fast as a plugin must: every change passes here.
 //!
-//! Invariants: no recursion and no allocation for what is skipped; strings without escapes are borrowed; what is read is checked strictly. What is
+//! Invariants: no recursion and no allocation for what is skipped; strings without escapes are borrowed, and others too where somebody keeps them; what is
+//! read is checked strictly. What is
 //! skipped is only bracketed: its strings and brackets balance, and nobody asked what they say.
 //! Knows nothing of DynamoDB.
 
@@ -8,6 +9,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+
+use super::unescaped::Unescaped;
 
 /// What was wrong. It names no value.
 #[derive(Debug)]
@@ -34,15 +37,16 @@ fn expected<T>(what: &str) -> Parsed<T> {
 }
 
 /// A place in a text.
-#[derive(Debug)]
 pub(super) struct Wire<'de> {
     text: &'de str,
     at: usize,
+    unescaped: Option<&'de Unescaped>,
 }
 
 impl<'de> Wire<'de> {
-    pub(super) fn new(text: &'de str) -> Self {
-        Self { text, at: 0 }
+    /// `unescaped` keeps what was written with escapes and is to be borrowed; without it that is owned.
+    pub(super) fn new(text: &'de str, unescaped: Option<&'de Unescaped>) -> Self {
+        Self { text, at: 0, unescaped }
     }
 
     /// Nothing may follow.
@@ -208,6 +212,18 @@ impl<'de> Deserializer<'de> for &mut Wire<'de> {
         self.any(visitor)
     }
 
+    /// Whoever owns what he reads asks for a `string`.
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Parsed<V::Value> {
+        if self.peek() != Some(b'"') {
+            return self.any(visitor);
+        }
+        match (self.string()?, self.unescaped) {
+            (Cow::Borrowed(text), _) => visitor.visit_borrowed_str(text),
+            (Cow::Owned(text), Some(unescaped)) => visitor.visit_borrowed_str(unescaped.keep(text)),
+            (Cow::Owned(text), None) => visitor.visit_string(text),
+        }
+    }
+
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Parsed<V::Value> {
         self.peek();
         if self.text[self.at..].starts_with("null") {
@@ -227,7 +243,7 @@ impl<'de> Deserializer<'de> for &mut Wire<'de> {
     }
 
     serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char string bytes byte_buf unit unit_struct
         seq tuple tuple_struct map struct enum identifier
     }
 }
@@ -297,7 +313,7 @@ mod tests {
     use super::*;
 
     fn parse<'de, T: Deserialize<'de>>(text: &'de str) -> Parsed<T> {
-        let mut wire = Wire::new(text);
+        let mut wire = Wire::new(text, None);
         let value = T::deserialize(&mut wire)?;
         wire.end()?;
         Ok(value)

@@ -1,6 +1,7 @@
 //! Requests of plugins against real web servers: where they go, what is in them, what is taken of answers, and what no name can lead to.
 
 mod keeping;
+mod peers;
 
 use std::collections::VecDeque;
 use std::io;
@@ -274,6 +275,14 @@ async fn answers() {
         .await
         .unwrap();
     assert_eq!(&*echo.headers[0].1, b"***");
+    let (upper, lower) = (SECRET.to_uppercase(), SECRET.to_lowercase());
+    let echo = check(bytes(&format!("HTTP/1.1 401 X\r\nx-echo: {upper}\r\nx-{lower}: 1\r\ncontent-length: 0\r\n\r\n"), b""))
+        .await
+        .unwrap();
+    assert_eq!((&*echo.headers[0].1, &*echo.headers[1].0), (&b"***"[..], "***"));
+    let most = "y".repeat(HEAD_BYTES_MAX - "xcontent-length0".len());
+    let most = bytes(&format!("HTTP/1.1 200 X\r\nx: {most}\r\ncontent-length: 0\r\n\r\n"), b"");
+    assert_eq!(check(most).await.unwrap().headers.len(), 2);
     let largest = vec![b'x'; BODY_BYTES_MAX];
     let whole = check(bytes(&format!("HTTP/1.1 200 X\r\ncontent-length: {BODY_BYTES_MAX}\r\n\r\n"), &largest))
         .await
@@ -294,6 +303,7 @@ async fn answers() {
         (bytes("HTTP/1.1 200 X\r\n\r\n", &vec![b'x'; BODY_BYTES_MAX + 1]), "ResponseTooLarge"),
         (bytes("HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n\r\n", &chunk.repeat(257)), "ResponseTooLarge"),
         (bytes(&format!("HTTP/1.1 200 X\r\nx: {}\r\n\r\n", "y".repeat(2 * HEAD_BYTES_MAX)), b""), "HeadTooLarge"),
+        (bytes(&format!("HTTP/1.1 200 X\r\nx: {}\r\n\r\n", "y".repeat(HEAD_BYTES_MAX)), b""), "HeadTooLarge"),
         (bytes(&format!("HTTP/1.1 200 X\r\n{}\r\n", "x: y\r\n".repeat(300)), b""), "HeadTooLarge"),
         (bytes("HTTP/1.1 200 X\r\ncontent-length: 5\r\n\r\n", b"abc"), "Incomplete"),
         (bytes("", b""), "Incomplete"),
