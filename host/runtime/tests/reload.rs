@@ -126,6 +126,21 @@ async fn bad_versions_are_refused_once_and_the_old_one_stays() {
     watched.stop().await;
 }
 
+/// Nobody writes into it, and nobody waits for that.
+#[tokio::test]
+async fn a_pipe_is_no_plugin_and_holds_nothing_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, pipe) = (directory.path().join("plugin.wasm"), directory.path().join("pipe"));
+    fs::write(&path, version("a")).unwrap();
+    let watched = Watched::start(path.clone()).await;
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    fs::rename(&pipe, &path).unwrap();
+    watched.refuses(1, "it is no file").await;
+    rename_over(&path, &version("b"));
+    watched.serves(&version("b"), 1).await;
+    watched.stop().await;
+}
+
 #[tokio::test]
 async fn a_deleted_file_keeps_serving_and_is_told_once() {
     let directory = tempfile::tempdir().unwrap();

@@ -186,6 +186,9 @@ async fn a_compiler_has_no_credentials_and_gives_way() {
     let place = watched("time_max = \"1h\"").await;
     let mut command = tripline();
     command.env("AWS_SECRET_ACCESS_KEY", "hunter2").env("AWS_ACCESS_KEY_ID", "id");
+    // As a wrapper may leave one open for the host.
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    rustix::io::fcntl_setfd(&secret, rustix::io::FdFlags::empty()).unwrap();
     let host = Host::start_in(command, &place.config_file());
     rename_over(&place.dir.path().join("counter.wasm"), &bomb(16));
     let config = place.config_file();
@@ -199,6 +202,11 @@ async fn a_compiler_has_no_credentials_and_gives_way() {
         stat.rsplit_once(") ").unwrap().1.split(' ').nth(16).unwrap() == "10"
     };
     until("it gives way", nice).await;
+    let is_open = |pid: u32| {
+        let open = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
+        open.filter_map(|entry| std::fs::read_link(entry.path()).ok()).any(|path| path == secret.path())
+    };
+    assert!(is_open(host.pid()) && !is_open(pid));
     assert!(host.stop());
 }
 

@@ -200,6 +200,10 @@ impl Host {
         }
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGKILL: no chance to finish anything.
     pub(crate) fn kill(mut self) -> ExitStatus {
         self.child.kill().unwrap();

@@ -6,12 +6,12 @@
 //! Several processes may use it at once. Does not know what is in an entry.
 
 use std::fs::{DirBuilder, File, Metadata};
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, Timespec, Timestamps, UTIME_NOW};
 
@@ -52,7 +52,6 @@ pub(super) struct Cache {
     dir: File,
     path: PathBuf,
     bytes_max: u64,
-    begun: AtomicU64,
 }
 
 impl Cache {
@@ -77,7 +76,7 @@ impl Cache {
         if found.mode() & OTHERS_MAY_WRITE != 0 {
             return Err(CacheError::Open { dir: path, mode: found.mode() & 0o7777 });
         }
-        Ok(Some(Self { dir, path, bytes_max, begun: AtomicU64::new(0) }))
+        Ok(Some(Self { dir, path, bytes_max }))
     }
 
     /// For people.
@@ -109,9 +108,8 @@ impl Cache {
 
     /// A file for a new entry. Dropped, it is gone.
     pub(super) fn begin(self: &Arc<Self>) -> io::Result<Output> {
-        let name = format!(".new-{}-{}", std::process::id(), self.begun.fetch_add(1, Ordering::Relaxed));
-        // One of that name is what a process of this number left when it was killed.
-        let _ = rustix::fs::unlinkat(&self.dir, &name, AtFlags::empty());
+        // By chance, and not by the process: in containers each of them is number 1.
+        let name = format!(".new-{:016x}", RandomState::new().hash_one(()));
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = rustix::fs::openat(&self.dir, &name, flags, Mode::RUSR | Mode::WUSR)?;
         Ok(Output { file: File::from(file), place: Some((self.clone(), name)) })

@@ -26,6 +26,8 @@ const REASON_BYTES_MAX: usize = 1000;
 const THREADS_MAX: usize = 8;
 /// As low as a batch job's: what serves is not to feel it.
 const BEHIND: i32 = 10;
+/// Behind stdin, stdout and stderr.
+const FIRST_OF_OTHERS: i32 = 3;
 const SIGKILL: i32 = 9;
 const SIGXCPU: i32 = 24;
 
@@ -72,6 +74,8 @@ impl CompilerProcess {
             Priority::Usual => 0,
             Priority::Behind => BEHIND,
         };
+        // What this program was started with may be open in it: ours never go along.
+        close_fds::set_fds_cloexec(FIRST_OF_OTHERS, &[]);
         let mut command = Command::new(&self.program);
         command
             .arg0("tripline")

@@ -2,10 +2,11 @@
 //!
 //! Always holds: what serves is never taken away; a new version serves all of the file's triggers or none; one bad content
 //! is told once; what may be half written is not told before it has stood still; nothing is missed, since a slow poll stands
-//! behind the watch.
+//! behind the watch; what the file holds no longer is neither compiled nor probed to its end, and never serves.
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ const UNFINISHED_MAX: Duration = Duration::from_secs(3);
 const GROWN_MAX: Duration = Duration::from_secs(1);
 /// After a probe that may pass later; twice as long after each that failed.
 const PROBE_AGAIN: Duration = Duration::from_secs(1);
+/// At most so long after a load that the machine did not let end: a disk that was full has room some time.
+const LOAD_AGAIN_MAX: Duration = Duration::from_secs(60);
 /// Probes of one version, with waits of two minutes in all between them. Then it waits for its file to be touched.
 const PROBES_MAX: u32 = 8;
 
@@ -63,6 +66,8 @@ pub struct PluginFile {
     grows: bool,
     /// A version that may serve once its probe passes.
     waiting: Option<Waiting>,
+    /// A version that was refused for want of something that is not its own.
+    unloaded: Option<Unloaded>,
     /// What was refused last: the content, or none where there was none to read, and why.
     refused: Option<(Option<PluginVersion>, String)>,
 }
@@ -74,12 +79,32 @@ struct Waiting {
     due: Instant,
 }
 
+#[derive(Debug)]
+struct Unloaded {
+    version: PluginVersion,
+    loads: u32,
+    due: Instant,
+}
+
 impl PluginFile {
     /// `serving`: the version that all the slots hold, loaded from `path` a while ago.
     pub fn new(path: PathBuf, serving: &Plugin, uses: Vec<PluginUse>, signals: Arc<dyn Signals>) -> Self {
         let name = path.display().to_string();
         let (engine, serving) = (serving.engine().clone(), serving.version().clone());
-        Self { engine, path, name, uses, signals, serving, seen: None, doubt: None, grows: false, waiting: None, refused: None }
+        Self {
+            engine,
+            path,
+            name,
+            uses,
+            signals,
+            serving,
+            seen: None,
+            doubt: None,
+            grows: false,
+            waiting: None,
+            unloaded: None,
+            refused: None,
+        }
     }
 
     /// Until `stop`. Holds up no batch: versions are compiled on blocking threads and probed in instances of their own.
@@ -91,7 +116,7 @@ impl PluginFile {
             // First watch, then look: what is written in between rings.
             bell.follow(&self.path);
             let looked = async {
-                let within = self.look(look, Instant::now()).await;
+                let within = self.look(&bell, look, Instant::now()).await;
                 bell.next(within).await
             };
             look = tokio::select! {
@@ -102,15 +127,16 @@ impl PluginFile {
     }
 
     /// Returns how long to wait for a ring before the next look.
-    async fn look(&mut self, look: Look, now: Instant) -> Duration {
+    async fn look(&mut self, bell: &Bell, look: Look, now: Instant) -> Duration {
         let stamp = match Stamp::of(&self.path).await {
             Ok(stamp) => stamp,
             Err(error) => return self.unreadable(error.into(), now),
         };
-        if look == Look::Poll && self.seen == Some(stamp) {
-            return self.probe_again(now).await;
+        let is_due = self.unloaded.as_ref().is_some_and(|unloaded| unloaded.due <= now);
+        if look == Look::Poll && self.seen == Some(stamp) && !is_due {
+            return self.probe_again(bell, now).await;
         }
-        let bytes = match source::read(&self.path).await {
+        let bytes = match source::read_file(&self.path).await {
             Ok(bytes) => bytes,
             Err(error) => return self.unreadable(error, now),
         };
@@ -129,7 +155,7 @@ impl PluginFile {
         self.grows = false;
         self.seen = Some(stamp);
         self.waiting = None;
-        self.consider(bytes, now).await
+        self.consider(bell, bytes, now).await
     }
 
     /// How much longer to wait before it is believed; none: it stood so for long enough.
@@ -143,35 +169,82 @@ impl PluginFile {
         (!left.is_zero()).then(|| left.min(POLL))
     }
 
-    async fn consider(&mut self, bytes: Bytes, now: Instant) -> Duration {
-        let hashed = bytes.clone();
-        let Ok(version) = tokio::task::spawn_blocking(move || version_of(&hashed)).await else {
-            // The runtime is shutting down.
-            return POLL;
-        };
+    async fn consider(&mut self, bell: &Bell, bytes: Bytes, now: Instant) -> Duration {
+        // None: the runtime is shutting down.
+        let Some(version) = hashed(bytes.clone()).await else { return POLL };
         if version == self.serving {
             self.refused = None;
             return POLL;
         }
-        match self.engine.load_at(bytes, Priority::Behind).await {
-            Ok(plugin) => self.try_version(plugin, 1, now).await,
-            Err(error) => {
-                self.refuse(Some(version), error.to_string());
+        let loading = self.engine.load_at(bytes, Priority::Behind);
+        match self.unless_replaced(bell, &version, loading).await {
+            None => self.overtaken(),
+            Some(Ok(plugin)) => {
+                self.unloaded = None;
+                self.try_version(bell, plugin, 1, now).await
+            }
+            Some(Err(error)) => {
+                self.refuse(Some(version.clone()), error.to_string());
+                let may_pass = matches!(error, LoadError::Compiler(_));
+                self.unloaded = may_pass.then(|| self.load_again(version, now));
                 POLL
             }
         }
     }
 
-    async fn probe_again(&mut self, now: Instant) -> Duration {
+    fn load_again(&self, version: PluginVersion, now: Instant) -> Unloaded {
+        let before = self.unloaded.as_ref().filter(|unloaded| unloaded.version == version);
+        let loads = before.map_or(0, |unloaded| unloaded.loads) + 1;
+        let pause = PROBE_AGAIN.saturating_mul(1 << loads.min(8)).min(LOAD_AGAIN_MAX);
+        Unloaded { version, loads, due: now + pause }
+    }
+
+    /// None as soon as the file does not hold this version any more.
+    async fn unless_replaced<T>(&self, bell: &Bell, version: &PluginVersion, doing: impl Future<Output = T>) -> Option<T> {
+        let mut doing = pin!(doing);
+        let mut stamp = self.seen;
+        loop {
+            let done = tokio::select! {
+                done = &mut doing => (Some(done), Look::Poll),
+                look = bell.next(POLL) => (None, look),
+            };
+            let now = Stamp::of(&self.path).await.ok();
+            let is_held = match done.1 {
+                Look::Poll if now.is_some() && now == stamp => true,
+                _ => self.holds(version).await,
+            };
+            match (done.0, is_held) {
+                (_, false) => return None,
+                (None, true) => stamp = now,
+                (done, true) => return done,
+            }
+        }
+    }
+
+    async fn holds(&self, version: &PluginVersion) -> bool {
+        match source::read_file(&self.path).await {
+            Ok(bytes) => hashed(bytes).await.as_ref() == Some(version),
+            Err(_) => false,
+        }
+    }
+
+    /// Looks again, closely.
+    fn overtaken(&mut self) -> Duration {
+        self.seen = None;
+        Duration::ZERO
+    }
+
+    async fn probe_again(&mut self, bell: &Bell, now: Instant) -> Duration {
         match self.waiting.take_if(|waiting| waiting.due <= now) {
-            Some(Waiting { plugin, probes, .. }) => self.try_version(plugin, probes + 1, now).await,
+            Some(Waiting { plugin, probes, .. }) => self.try_version(bell, plugin, probes + 1, now).await,
             None => self.waiting.as_ref().map_or(POLL, |waiting| waiting.due.duration_since(now).min(POLL)),
         }
     }
 
     /// Serves it, or says why not. `probes`: which one this is.
-    async fn try_version(&mut self, plugin: Plugin, probes: u32, now: Instant) -> Duration {
-        match self.probe(&plugin).await {
+    async fn try_version(&mut self, bell: &Bell, plugin: Plugin, probes: u32, now: Instant) -> Duration {
+        let Some(probed) = self.unless_replaced(bell, plugin.version(), self.probe(&plugin)).await else { return self.overtaken() };
+        match probed {
             Ok(()) => self.serve(&plugin),
             Err((trigger, error)) => {
                 self.refuse(Some(plugin.version().clone()), format!("its probe for trigger `{trigger}` failed: {error}"));
@@ -234,6 +307,11 @@ impl PluginFile {
         }
         self.refused = refused;
     }
+}
+
+/// None: the runtime is shutting down.
+async fn hashed(bytes: Bytes) -> Option<PluginVersion> {
+    tokio::task::spawn_blocking(move || version_of(&bytes)).await.ok()
 }
 
 #[cfg(test)]

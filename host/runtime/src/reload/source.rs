@@ -56,6 +56,14 @@ impl fmt::Debug for PluginSource {
     }
 }
 
+/// As `read`, of what can be read to its end at any time: who watches a path must not wait for the other end of a pipe.
+pub(super) async fn read_file(path: &Path) -> Result<Bytes, LoadError> {
+    if !tokio::fs::metadata(path).await?.is_file() {
+        return Err(LoadError::Unreadable(std::io::Error::other("it is no file, but a directory, a pipe or a device")));
+    }
+    read(path).await
+}
+
 /// No more than a component may have, whatever the file's length says: a device has none.
 pub(super) async fn read(path: &Path) -> Result<Bytes, LoadError> {
     let len = tokio::fs::metadata(path).await?.len();

@@ -13,17 +13,25 @@ use crate::context::Limits;
 use crate::engine::EngineConfig;
 
 #[derive(Debug, Default)]
-struct Told(Mutex<Vec<String>>);
+struct Told {
+    lines: Mutex<Vec<String>>,
+    /// What is written, and where, as soon as a probe says something.
+    meanwhile: Mutex<Option<(PathBuf, Vec<u8>)>>,
+}
 
 impl Signals for Told {
     fn emit(&self, signal: Signal<'_>) {
         let line = match signal {
             Signal::PluginServes { version, .. } => format!("serves {}", version.short()),
             Signal::PluginRefused { reason, .. } => reason.to_owned(),
-            Signal::GuestLog { .. } => return,
+            Signal::GuestLog { .. } => {
+                let meanwhile = self.meanwhile.lock().unwrap().take();
+                meanwhile.into_iter().for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
+                return;
+            }
             other => format!("{other:?}"),
         };
-        self.0.lock().unwrap().push(line);
+        self.lines.lock().unwrap().push(line);
     }
 }
 
@@ -74,8 +82,13 @@ impl Desk {
 
     /// What a look at the file tells.
     async fn look(&mut self, look: Look) -> Vec<String> {
-        self.again = self.file.look(look, self.now).await;
-        std::mem::take(&mut *self.told.0.lock().unwrap())
+        self.again = self.file.look(&Bell::new(), look, self.now).await;
+        std::mem::take(&mut *self.told.lines.lock().unwrap())
+    }
+
+    /// In the midst of the next probe.
+    fn write_meanwhile(&self, bytes: &[u8]) {
+        *self.told.meanwhile.lock().unwrap() = Some((self.file.path.clone(), bytes.to_vec()));
     }
 
     /// What the fixture does from now on.
@@ -243,4 +256,29 @@ async fn a_version_that_waits_gives_way_to_the_file() {
     assert_eq!(desk.look(Look::Closely).await, NOTHING);
     desk.mode("ok");
     assert_eq!(desk.told_within(300).await.1, NOTHING);
+}
+
+#[tokio::test]
+async fn a_version_that_was_taken_back_while_it_was_probed_never_serves() {
+    let mut desk = Desk::new().await;
+    desk.mode("probe-tell");
+    desk.write(&another());
+    desk.write_meanwhile(tripline_bundled::FIXTURE);
+    assert_eq!(desk.look(Look::Closely).await, NOTHING);
+    assert_eq!(*desk.slot.current().version(), version_of(tripline_bundled::FIXTURE));
+    assert_eq!(desk.again, Duration::ZERO);
+    assert_eq!(desk.look(Look::Poll).await, NOTHING);
+}
+
+/// Within the 20 s that the probe may take.
+#[tokio::test]
+async fn a_probe_that_hangs_gives_way_to_the_next_version() {
+    let mut desk = Desk::new().await;
+    desk.mode("probe-loop");
+    desk.write(&[&another()[..], b"\0\x05\x01nmax"].concat());
+    desk.write_meanwhile(&another());
+    assert_eq!((desk.look(Look::Closely).await, desk.again), (vec![], Duration::ZERO), "it was not refused for its time");
+    desk.mode("ok");
+    let version = version_of(&another());
+    assert_eq!(desk.look(Look::Poll).await, [format!("serves {}", version.short())]);
 }
