@@ -405,7 +405,7 @@ func TestACancelledTransactionSaysWhichWriteStoppedIt(t *testing.T) {
 
 func TestAnAnswerIsJudgedByItsStatus(t *testing.T) {
 	host := triplinetest.NewHost(t, nil)
-	for status, part := range map[int]string{201: "", 302: "302", 404: "404", 408: "408", 429: "429", 503: "503"} {
+	for status, part := range map[int]string{201: "", 302: "302", 404: "404", 408: "408", 429: "429", 503: "503", 599: "599", 600: "600"} {
 		host.OnHTTP(func(triplinetest.Request) (*triplinetest.Response, error) {
 			return &triplinetest.Response{Status: status, Headers: map[string]string{"Retry-After": "7"}, Body: []byte("{}")}, nil
 		})
@@ -416,7 +416,7 @@ func TestAnAnswerIsJudgedByItsStatus(t *testing.T) {
 		same(t, []string{answer.Header("Retry-After"), string(answer.Body)}, []string{"7", "{}"})
 		if err := answer.Check(); part != "" {
 			fails(t, err, part)
-			same(t, tripline.Rejects(err), status == 302 || status == 404)
+			same(t, tripline.Rejects(err), status == 302 || status == 404 || status == 600)
 		} else {
 			same(t, err, nil)
 		}
@@ -425,6 +425,11 @@ func TestAnAnswerIsJudgedByItsStatus(t *testing.T) {
 	same(t, sent, triplinetest.Request{
 		Method: "POST", URL: "https://api.example.com/?x=1", Headers: map[string]string{"Content-Type": "application/json", "X": "y"}, Body: []byte(`{"a":1}`),
 	})
+	if _, err := httpclient.PostJSON("https://api.example.com", 1, httpclient.Header{Name: "content-type", Value: "application/vnd.api+json"}); err != nil {
+		t.Fatal(err)
+	}
+	requests := host.Requests()
+	same(t, requests[len(requests)-1].Headers, map[string]string{"content-type": "application/vnd.api+json"})
 	for _, url := range []string{"", "api.example.com", "ftp://a/b", "https:///b"} {
 		_, err := httpclient.Get(url)
 		fails(t, err, "a URL is https://HOST/PATH")

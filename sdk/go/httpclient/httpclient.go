@@ -8,6 +8,7 @@ package httpclient
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,13 +61,15 @@ func Get(url string, headers ...Header) (*Response, error) {
 	return Send(Request{Method: "GET", URL: url, Headers: headers})
 }
 
-// PostJSON sends a value, which encoding/json writes.
+// PostJSON sends a value, which encoding/json writes, with its Content-Type unless the headers have one.
 func PostJSON(url string, value any, headers ...Header) (*Response, error) {
 	body, err := json.Marshal(value)
 	if err != nil {
 		return nil, tripline.Rejectf("the body cannot be written as JSON: %w", err)
 	}
-	headers = append([]Header{{"Content-Type", "application/json"}}, headers...)
+	if !slices.ContainsFunc(headers, func(header Header) bool { return strings.EqualFold(header.Name, "Content-Type") }) {
+		headers = append([]Header{{"Content-Type", "application/json"}}, headers...)
+	}
 	return Send(Request{Method: "POST", URL: url, Headers: headers, Body: body})
 }
 
@@ -110,7 +113,7 @@ func (response *Response) Check() error {
 	switch status := response.Status; {
 	case status >= 200 && status < 300:
 		return nil
-	case status == 408 || status == 425 || status == 429 || status >= 500:
+	case status == 408 || status == 425 || status == 429 || (status >= 500 && status < 600):
 		return tripline.Retryf("the server answers %d", status)
 	default:
 		return tripline.Rejectf("the server answers %d", status)

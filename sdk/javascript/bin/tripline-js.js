@@ -14,7 +14,7 @@ import { parseArgs } from "node:util";
 
 import { IS_HTTP, standIns, withRealNames, witWithStandIns } from "./http-world.js";
 import { ENTRY, appendMap, lacksBuffer, lambdaEntry, lambdaOptions } from "./lambda.js";
-import { remedy } from "./remedy.js";
+import { install, remedy } from "./remedy.js";
 
 const USAGE = `\
 usage: tripline-js build FILE [-o plugin.wasm] [--engine quickjs|starlingmonkey] [--lambda] [--handler NAME] [--fetch] [--tools FOLDER]
@@ -76,7 +76,7 @@ function find(folder, name) {
 
 /** @param {string} folder @param {string} name @returns {Promise<any>} */
 async function tool(folder, name) {
-  const found = find(folder, name) ?? fail(`${name} is not installed: \`npm install --save-dev ${name}\` in ${folder}`);
+  const found = find(folder, name) ?? fail(`${name} is not installed: \`${install(name)}\` in ${folder}`);
   return import(pathToFileURL(found).href);
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { unfit } from "./failure.js";
 import { parseItem, readValue, sameValue } from "./item.js";
 
 /** @typedef {import("./item.js").Item} Item */
@@ -18,7 +19,7 @@ const places = new WeakMap();
 /** The change's place in its batch, which is what the host knows it by. @param {Change<any, any>} change @returns {number} */
 export function placeOf(change) {
   const place = places.get(change);
-  if (place === undefined) throw new TypeError("this takes the change that the handler was given, as its first argument");
+  if (place === undefined) throw unfit(new TypeError("this takes the change that the handler was given, as its first argument"));
   return place;
 }
 

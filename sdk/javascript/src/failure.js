@@ -1,7 +1,7 @@
 /**
  * Why a change failed, and what the host is to do about it.
  *
- * What holds: every error becomes one of two: deliver again, or give up. Errors of the host know which; any other error is delivered again.
+ * What holds: every error becomes one of two: deliver again, or give up. Errors of the host and of this SDK know which; any other error is delivered again.
  * @module
  */
 
@@ -46,6 +46,18 @@ export class HostError extends Failure {
   }
 }
 
+/** @type {WeakSet<Error>} */
+const unfits = new WeakSet();
+
+/** An error about a value that fits no better the next time, which stays of the class that it is: a TypeError, a RangeError. Left uncaught, it is a reject. @template {Error} E @param {E} error @returns {E} itself */
+export function unfit(error) {
+  unfits.add(error);
+  return error;
+}
+
+/** @param {unknown} error @returns {error is Error} */
+const isUnfit = (error) => error instanceof Error && unfits.has(error);
+
 /** As the host says that a call is not one: for `ask`. @param {string} val @returns {Error} */
 export function invalid(val) {
   return Object.assign(new Error(val), { payload: { tag: "invalid", val } });
@@ -59,7 +71,7 @@ export function ask(what, call, name) {
   try {
     return call();
   } catch (error) {
-    const payload = /** @type {any} */ (error)?.payload ?? error;
+    const payload = isUnfit(error) ? { tag: "invalid", val: error.message } : (/** @type {any} */ (error)?.payload ?? error);
     if (payload && typeof payload === "object" && "tag" in payload) throw hostError(name === undefined ? what : `${what} \`${String(name)}\``, payload);
     throw error;
   }
@@ -83,11 +95,12 @@ export function hostError(what, { tag, val }) {
 /** @param {unknown} error whatever was thrown @returns {WireFailure} */
 export function toWire(error) {
   if (error instanceof Failure) return { tag: error.kind, val: String(error.message).toWellFormed() };
-  return { tag: "retry", val: reason(error).toWellFormed() };
+  return { tag: isUnfit(error) ? "reject" : "retry", val: reason(error).toWellFormed() };
 }
 
 /** @param {unknown} error @returns {string} */
 export function reason(error) {
+  if (error === null) return "null was thrown, as QuickJS does where memory runs out: see the trigger's `limits.memory`";
   try {
     return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   } catch {

@@ -20,7 +20,7 @@ import { isMap, kindOf } from "./kind.js";
 /** @typedef {object} RequestOptions
  * @property {Headers} [headers]
  * @property {string | Uint8Array} [body]
- * @property {any} [json] a body of JSON, with its Content-Type. A `Num` or bigint is a number in it, and refused where that would not be exact: `n.text` is text
+ * @property {any} [json] a body of JSON, with its Content-Type unless `headers` has one. A `Num` or bigint is a number in it, and refused where that would not be exact: `n.text` is text
  * @property {number} [connectTimeoutMs] until the connection is ready; 10 s at most
  * @property {number} [answerTimeoutMs] from then until the answer begins. Without it the trigger's time limit holds, which fails the whole batch
  */
@@ -61,7 +61,9 @@ export class Response {
     try {
       return JSON.parse(this.text());
     } catch (error) {
-      throw reject(`the answer's body is not the JSON that was expected: ${/** @type {Error} */ (error).message}`, error);
+      // Memory that runs out is no fault of the body's.
+      if (!(error instanceof SyntaxError)) throw error;
+      throw reject(`the answer's body is not the JSON that was expected: ${error.message}`, error);
     }
   }
 
@@ -69,7 +71,8 @@ export class Response {
   ok() {
     if (this.isSuccess) return this;
     const reason = `the server answers ${this.status}`;
-    throw [408, 425, 429].includes(this.status) || this.status >= 500 ? retry(reason) : reject(reason);
+    const passes = [408, 425, 429].includes(this.status) || (this.status >= 500 && this.status < 600);
+    throw passes ? retry(reason) : reject(reason);
   }
 }
 
@@ -98,7 +101,7 @@ export { remove as delete };
 /** @param {string} method @param {string} url @param {RequestOptions} options @returns {WireRequest} */
 function wire(method, url, { headers = [], body = "", json, connectTimeoutMs, answerTimeoutMs }) {
   const all = pairs(headers).map(([name, value]) => /** @type {[string, Uint8Array]} */ ([text("a header's name", name), bytes(`the header \`${name}\``, value)]));
-  if (json !== undefined) all.push(["Content-Type", bytes("", "application/json")]);
+  if (json !== undefined && !all.some(([name]) => name.toLowerCase() === "content-type")) all.push(["Content-Type", bytes("", "application/json")]);
   const size = all.reduce((sum, [name, value]) => sum + name.length + value.length + 32, 0);
   if (size > HEADERS_BYTES_MAX) throw invalid(`headers of more than ${HEADERS_BYTES_MAX} bytes`);
   return {

@@ -6,6 +6,7 @@
  */
 
 import { decodeBase64, encodeBase64 } from "./bytes.js";
+import { unfit } from "./failure.js";
 import { isMap, kindOf } from "./kind.js";
 
 /**
@@ -33,7 +34,7 @@ export class Num {
   toNumber() {
     const number = Number(this.text);
     if (plain(String(number)) !== plain(this.text)) {
-      throw new RangeError(`${this.text} is no JavaScript number without loss: use \`text\`, \`toBigInt()\` or \`approximate()\``);
+      throw unfit(new RangeError(`${this.text} is no JavaScript number without loss: use \`text\`, \`toBigInt()\` or \`approximate()\``));
     }
     return number;
   }
@@ -46,7 +47,7 @@ export class Num {
   /** @returns {bigint} Throws a RangeError where it is no integer. */
   toBigInt() {
     const { negative, digits, exponent } = parts(this.text);
-    if (exponent < 0) throw new RangeError(`${this.text} is no integer`);
+    if (exponent < 0) throw unfit(new RangeError(`${this.text} is no integer`));
     const magnitude = BigInt(digits + "0".repeat(exponent));
     return negative ? -magnitude : magnitude;
   }
@@ -94,7 +95,7 @@ export function numberText(value) {
   if (typeof value === "bigint" || (typeof value === "number" && Number.isFinite(value))) return String(value);
   if (typeof value === "string" && NUMBER.test(value)) return value;
   const shown = typeof value === "string" || typeof value === "number" ? `\`${value}\`` : kindOf(value);
-  throw new TypeError(`${shown} is no number that DynamoDB could hold`);
+  throw unfit(new TypeError(`${shown} is no number that DynamoDB could hold`));
 }
 
 /** @param {{ negative: boolean, digits: string }} parts */
@@ -103,7 +104,7 @@ const signOf = ({ negative, digits }) => (digits === "0" ? 0 : negative ? -1 : 1
 /** Sign, digits without zeros around them, and the power of ten of the last of them. @param {string} text */
 function parts(text) {
   const match = /^([+-]?)(\d*)\.?(\d*)(?:[eE]([+-]?\d+))?$/.exec(text);
-  if (!match) throw new TypeError(`\`${text}\` is no number`);
+  if (!match) throw unfit(new TypeError(`\`${text}\` is no number`));
   const [, sign, whole, fraction, power] = match;
   const all = (whole + fraction).replace(/^0+/, "");
   const digits = all.replace(/0+$/, "");
@@ -162,14 +163,14 @@ export function readValue(wire) {
     case "BS":
       return new Set(inner.map(decodeBase64));
     default:
-      throw new TypeError(`\`${type}\` is no type of DynamoDB's`);
+      throw unfit(new TypeError(`\`${type}\` is no type of DynamoDB's`));
   }
 }
 
 /** @param {Item} item @returns {string} as DynamoDB JSON. Attributes that are undefined are left out. */
 export function itemJson(item) {
   if (typeof item !== "object" || item === null || Array.isArray(item) || item instanceof Set || !isMap(item)) {
-    throw new TypeError(`an item is an object of its attributes, and this is ${kindOf(item)}`);
+    throw unfit(new TypeError(`an item is an object of its attributes, and this is ${kindOf(item)}`));
   }
   return JSON.stringify(writeMap(item, ""));
 }
@@ -193,18 +194,18 @@ export function writeValue(value, path = "value") {
   if (value instanceof Uint8Array) return { B: encodeBase64(value) };
   if (value instanceof Set) return at(path, () => writeSet([...value]));
   if (Array.isArray(value)) return { L: value.map((element, index) => writeValue(element, `${path}[${index}]`)) };
-  if (value instanceof Date) throw new TypeError(`\`${path}\`: DynamoDB has no dates: write toISOString(), or a number of seconds`);
+  if (value instanceof Date) throw unfit(new TypeError(`\`${path}\`: DynamoDB has no dates: write toISOString(), or a number of seconds`));
   if (typeof value === "object" && isMap(value)) return { M: writeMap(value, path) };
-  throw new TypeError(`\`${path}\`: ${kindOf(value)} is no value of DynamoDB's`);
+  throw unfit(new TypeError(`\`${path}\`: ${kindOf(value)} is no value of DynamoDB's`));
 }
 
 /** @param {any[]} elements */
 function writeSet(elements) {
-  if (elements.length === 0) throw new TypeError("a set of DynamoDB's has at least one element");
+  if (elements.length === 0) throw unfit(new TypeError("a set of DynamoDB's has at least one element"));
   if (elements.every((element) => typeof element === "string")) return { SS: elements };
   if (elements.every((element) => element instanceof Uint8Array)) return { BS: elements.map(encodeBase64) };
   const other = elements.find((element) => typeof element !== "number" && typeof element !== "bigint" && !(element instanceof Num));
-  if (other !== undefined) throw new TypeError(`a set of DynamoDB's is of strings, of numbers or of Uint8Arrays, and in this one is ${kindOf(other)} among others`);
+  if (other !== undefined) throw unfit(new TypeError(`a set of DynamoDB's is of strings, of numbers or of Uint8Arrays, and in this one is ${kindOf(other)} among others`));
   return { NS: elements.map(numberText) };
 }
 
@@ -213,7 +214,7 @@ function at(path, act) {
   try {
     return act();
   } catch (error) {
-    throw new TypeError(`\`${path}\`: ${/** @type {Error} */ (error).message}`);
+    throw unfit(new TypeError(`\`${path}\`: ${/** @type {Error} */ (error).message}`));
   }
 }
 

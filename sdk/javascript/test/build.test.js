@@ -2,11 +2,12 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { lacksBuffer, nameIn } from "../bin/lambda.js";
-import { remedy } from "../bin/remedy.js";
+import { install, remedy } from "../bin/remedy.js";
 
 const program = fileURLToPath(new URL("../bin/tripline-js.js", import.meta.url));
 
@@ -45,9 +46,21 @@ test("what is told of a build that failed", () => {
     [{ errors: [{ text: 'Expected "}"' }] }, true, /above\.$/],
     [new Error("ReferenceError: console is not defined"), false, /A Lambda function\? `--lambda`$/],
     [new Error("ReferenceError: console is not defined"), true, /^(?!.*--lambda)/s],
+    [new Error("Cannot find package '@bytecodealliance/preview2-shim' imported from /x/a.js"), true, /0\.26\.0 beside it: `npm install .*componentize-js @bytecodealliance\/preview2-shim@0\.26\.0`$/],
+    [new Error("reading file /x/node_modules/@tripline/sdk/wit"), true, /preview2-shim@0\.26\.0`$/],
     [new Error("other"), false, /^(?!.*--lambda)/s],
   ];
   for (const [error, lambda, expected] of rows) assert.match(remedy(error, lambda), expected);
+});
+
+test("the engine comes with what it needs, in the documents too", () => {
+  const command = install("@bytecodealliance/componentize-js");
+  assert.equal(install("esbuild"), "npm install --save-dev esbuild");
+  for (const path of ["../README.md", "../../../examples/lambda-javascript/README.md"]) {
+    const text = readFileSync(new URL(path, import.meta.url), "utf8");
+    assert.ok(text.includes(`${command}\n`), path);
+    assert.ok(!/npm install(?!.*preview2-shim).*componentize-js/.test(text), path);
+  }
 });
 
 test("Buffer is wanted where the bundle has it", () => {

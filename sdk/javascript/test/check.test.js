@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { HostError, Num, counters, http, log, mailer, metrics, onChange, retry, settings, state, tables } from "../src/index.js";
+import { HostError, Num, counters, http, itemJson, log, mailer, metrics, onChange, retry, settings, state, tables } from "../src/index.js";
 import { Host, insert, run } from "../src/testing.js";
 
 /** @type {[(change: any) => unknown, string][]} What is called, and what it says. */
@@ -52,6 +52,11 @@ const ROWS = /** @type {any} */ ([
   [() => tables.put("t", { id: "a" }, { condition: "x" }), "table `t`: the condition's expression is undefined: text is wanted"],
   [() => tables.put("t", { id: "a" }, { condition: { expression: "x", names: { "#a": 5 } } }), "table `t`: placeholder `#a` is a number: text is wanted, as String(…) makes it"],
   [() => tables.update("t", { id: "a" }, {}), "table `t`: the update's expression is undefined: text is wanted"],
+  [() => tables.put("t", { id: "a", b: new Set() }), "table `t`: `b`: a set of DynamoDB's has at least one element"],
+  [() => tables.update("t", { id: NaN }, { expression: "x" }), "table `t`: `id`: `NaN` is no number that DynamoDB could hold"],
+  [() => tables.put("t", { id: "a" }, { condition: { expression: "x", values: { ":d": new Date(0) } } }), /^table `t`: `:d`: DynamoDB has no dates/],
+  [() => tables.get("t", new Map()), "table `t`: an item is an object of its attributes, and this is a Map"],
+  [(c) => tables.transact(c, [{ table: "t", put: { id: new Set([1, null]) } }]), /^transaction: `id`: a set of DynamoDB's is of strings/],
   [(c) => tables.transact(c, [{ put: { id: "a" } }]), "transaction: a table's name is undefined: text is wanted"],
   [() => tables.get(undefined, { id: "a" }), "table: the name is undefined: text is wanted"],
   [() => http.get(5), "http: the URL is a number: text is wanted, as String(…) makes it"],
@@ -78,6 +83,24 @@ test("an argument of the wrong type is an error of its call", async () => {
     else assert.match(String(failed?.reject), expected);
     assert.deepEqual(host.counter("sound"), ["1"], String(call));
     assert.deepEqual([host.writes, host.requests, host.mails, host.samples, host.entries.size], [[], [], [], [], 0]);
+  }
+});
+
+test("a value that can never fit is a reject, of whatever class the error is", async () => {
+  /** @type {[(change: any) => unknown, string][]} */
+  const rows = [
+    [({ newImage }) => newImage, "TypeError: not base64: `!`"],
+    [({ oldImage }) => oldImage, "TypeError: `X` is no type of DynamoDB's"],
+    [() => itemJson({ a: { b: [undefined] } }), "TypeError: `a.b[0]`: undefined is no value of DynamoDB's"],
+    [() => new Num("abc"), "TypeError: `abc` is no number that DynamoDB could hold"],
+    [() => new Num("0.5").toBigInt(), "RangeError: 0.5 is no integer"],
+    [() => Number(new Num("12345678901234567890")) > 5, "RangeError: 12345678901234567890 is no JavaScript number without loss: use `text`, `toBigInt()` or `approximate()`"],
+    [() => counters.add(/** @type {any} */ ("orders"), "x"), "TypeError: this takes the change that the handler was given, as its first argument"],
+  ];
+  for (const [call, expected] of rows) {
+    new Host();
+    const wire = { ...insert({ id: "a" }, {}), newImage: '{"id":{"B":"AAA!"}}', oldImage: '{"id":{"X":"1"}}' };
+    assert.deepEqual(await run(onChange((change) => void call(change)), [wire]), [{ index: 0, reject: expected }]);
   }
 });
 
@@ -121,15 +144,18 @@ test("JSON in the state comes back as it was, numbers exact", async () => {
   assert.deepEqual(await run(plugin, [insert({ id: "a" }, {})]), []);
 });
 
+const OUT_OF_MEMORY = "null was thrown, as QuickJS does where memory runs out: see the trigger's `limits.memory`";
+
 test("a bug's stack is in the log, a failure's is not", async () => {
   const host = new Host();
   const plugin = onChange(function guilty(change) {
     if (change.keys.id === "bug") throw new TypeError("oops");
     if (change.keys.id === "odd") throw Object.create(null);
+    if (change.keys.id === "memory") throw null;
     throw retry("later");
   });
-  const failed = await run(plugin, [insert({ id: "bug" }, {}), insert({ id: "odd" }, {}), insert({ id: "c" }, {})]);
-  assert.deepEqual(failed.map(({ retry }) => retry), ["TypeError: oops", "what was thrown cannot be told: throw an Error", "later"]);
-  assert.equal(host.logs.length, 2);
+  const failed = await run(plugin, [insert({ id: "bug" }, {}), insert({ id: "odd" }, {}), insert({ id: "memory" }, {}), insert({ id: "c" }, {})]);
+  assert.deepEqual(failed.map(({ retry }) => retry), ["TypeError: oops", "what was thrown cannot be told: throw an Error", OUT_OF_MEMORY, "later"]);
+  assert.equal(host.logs.length, 3);
   assert.match(host.logs[0].message, /^TypeError: oops\n.*at guilty .*check\.test\.js/s);
 });

@@ -26,9 +26,24 @@ test("a request is recorded, and answered as the test says", async () => {
   assert.deepEqual(headers.map(([name, value]) => `${name}: ${decodeText(value)}`), ["Idempotency-Key: event-1", "Content-Type: application/json"]);
 });
 
+test("a body of JSON has one Content-Type, the plugin's own where there is one", async () => {
+  const host = new Host();
+  /** @type {[any, string[]][]} */
+  const rows = [
+    [{ json: 1 }, ["Content-Type: application/json"]],
+    [{ json: 1, headers: { "content-type": "application/vnd.api+json" } }, ["content-type: application/vnd.api+json"]],
+    [{ json: 1, headers: [["A", "b"], ["CONTENT-TYPE", new Uint8Array([120])]] }, ["A: b", "CONTENT-TYPE: x"]],
+    [{ body: "x" }, []],
+  ];
+  for (const [options, expected] of rows) {
+    assert.equal(await outcome(() => http.post("https://h", options)), "ok");
+    assert.deepEqual(host.requests.at(-1)?.headers.map(([name, value]) => `${name}: ${decodeText(value)}`), expected);
+  }
+});
+
 test("an answer's status says whether to try again", async () => {
   const host = new Host();
-  const rows = { 200: "ok", 204: "ok", 301: "reject", 400: "reject", 404: "reject", 408: "retry", 425: "retry", 429: "retry", 500: "retry", 503: "retry" };
+  const rows = { 200: "ok", 204: "ok", 301: "reject", 400: "reject", 404: "reject", 408: "retry", 425: "retry", 429: "retry", 500: "retry", 503: "retry", 599: "retry", 600: "reject", 999: "reject" };
   for (const [status, expected] of Object.entries(rows)) {
     host.onHttp = () => ({ status: Number(status) });
     const said = await outcome(() => http.get("https://h.example").ok());

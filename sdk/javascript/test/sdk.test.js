@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { HostError, Num, counters, itemJson, log, mailer, metrics, onBatch, onChange, parseItem, reject, retry, settings, state, tables } from "../src/index.js";
-import { decodeText, encodeText } from "../src/bytes.js";
 import { Host, expire, insert, modify, probe, remove, run } from "../src/testing.js";
 
 const ROUND = [
@@ -85,15 +84,6 @@ test("numbers are exact or refuse", () => {
   assert.throws(() => new Num("12345678901234567890").toNumber(), RangeError);
   assert.throws(() => new Num("0.5").toBigInt(), RangeError);
   assert.throws(() => new Num("0x10"), TypeError);
-});
-
-test("text is UTF-8 both ways, as in a TextDecoder", () => {
-  for (const text of ["", "aä€😀", "\u0000\uffff"]) {
-    assert.deepEqual(encodeText(text), new TextEncoder().encode(text));
-    assert.equal(decodeText(encodeText(text)), text);
-  }
-  const broken = [[0xff], [0xc3], [0xe2, 0x82], [0xed, 0xa0, 0x80], [0xf0, 0x80, 0x80, 0x80], [0xc0, 0x80], [0x61, 0xe2, 0x61]];
-  for (const bytes of broken) assert.equal(decodeText(Uint8Array.from(bytes)), new TextDecoder().decode(Uint8Array.from(bytes)), String(bytes));
 });
 
 test("a failed change stops no other, and leaves nothing behind", async () => {

@@ -24,6 +24,30 @@ function outcome(refused, error, how = {}) {
   }
 }
 
+test("what would be the same again is invalid", () => {
+  const length = "the request's body is not as long as its Content-Length says, or too large";
+  /** @type {[string, any, string][]} */
+  const rows = [
+    ["HTTP-request-body-size", 8_388_608n, "invalid: a body of more than 8388608 bytes"],
+    ["HTTP-request-body-size", undefined, `invalid: ${length}`],
+    ["HTTP-request-body-size", null, `invalid: ${length}`],
+    ["HTTP-request-header-section-size", undefined, "invalid: the request's headers are too large"],
+    ["HTTP-request-header-size", { fieldName: "a" }, "invalid: the request's headers are too large"],
+    ["HTTP-response-body-size", 8_388_608n, "invalid: an answer of more than 8388608 bytes"],
+    ["HTTP-response-header-section-size", 65_536, "invalid: an answer whose headers have more than 65536 bytes"],
+    ["HTTP-response-header-section-size", undefined, "invalid: an answer whose headers are too large"],
+    ["HTTP-response-header-size", {}, "invalid: an answer with a header that is too large"],
+    ["HTTP-response-timeout", undefined, "unavailable: no answer: HTTP-response-timeout"],
+  ];
+  for (const [tag, val, expected] of rows) {
+    wasi.begin(["get"], { tag, val });
+    assert.throws(
+      () => http.send(request),
+      ({ payload }) => assert.equal(`${payload.tag}: ${payload.val}`, expected) === undefined,
+    );
+  }
+});
+
 test("no resource outlives its call", () => {
   const denied = { payload: { tag: "HTTP-request-denied" } };
   /** @type {[string[], object | undefined, object, string][]} */

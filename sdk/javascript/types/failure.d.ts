@@ -1,7 +1,7 @@
 /**
  * Why a change failed, and what the host is to do about it.
  *
- * What holds: every error becomes one of two: deliver again, or give up. Errors of the host know which; any other error is delivered again.
+ * What holds: every error becomes one of two: deliver again, or give up. Errors of the host and of this SDK know which; any other error is delivered again.
  * @module
  */
 export type WireFailure = {
@@ -34,6 +34,8 @@ export declare class HostError extends Failure {
     /** @param {HostErrorKind} code @param {string} reason @param {any} [detail] */
     constructor(code: HostErrorKind, reason: string, detail?: any);
 }
+/** An error about a value that fits no better the next time, which stays of the class that it is: a TypeError, a RangeError. Left uncaught, it is a reject. @template {Error} E @param {E} error @returns {E} itself */
+export declare function unfit<E extends Error>(error: E): E;
 /** As the host says that a call is not one: for `ask`. @param {string} val @returns {Error} */
 export declare function invalid(val: string): Error;
 /**

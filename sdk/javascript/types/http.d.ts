@@ -13,7 +13,7 @@ export type RequestOptions = {
     headers?: Headers;
     body?: string | Uint8Array;
     /**
-     * a body of JSON, with its Content-Type. A `Num` or bigint is a number in it, and refused where that would not be exact: `n.text` is text
+     * a body of JSON, with its Content-Type unless `headers` has one. A `Num` or bigint is a number in it, and refused where that would not be exact: `n.text` is text
      */
     json?: any;
     /**

@@ -1,5 +1,6 @@
 """Requests over http, against the recorder: what is asked, what is answered, and what becomes of the change."""
 
+import sys
 import unittest
 from collections.abc import Callable
 from decimal import Decimal
@@ -22,6 +23,21 @@ def outcome(act: Callable[[], Any]) -> str:
     return next((f"{failed.kind} {failed.reason}" for failed in run(handle, [insert({"id": "a"}, {})])), "ok")
 
 
+def _component_half() -> tuple[Callable[[Any], HostError], Any]:
+    """What a component makes errors of, with the contract's bindings, which no other test may find."""
+    before, bindings = set(sys.modules), str(Path(__file__).parents[1] / "bindings")
+    sys.path.insert(0, bindings)
+    try:
+        from tripline_sdk._wasi_http import _coded
+        from wit_world.imports import wasi_http_types as types
+
+        return _coded, types
+    finally:
+        sys.path.remove(bindings)
+        for name in set(sys.modules) - before:
+            del sys.modules[name]
+
+
 class Http(unittest.TestCase):
     def test_a_request_is_recorded_and_answered_as_the_test_says(self) -> None:
         host = Host()
@@ -42,9 +58,39 @@ class Http(unittest.TestCase):
         self.assertEqual(asked.headers, [("Idempotency-Key", b"event-1"), ("Content-Type", b"application/json")])
         self.assertNotIn("example", f"{asked} {answer}")
 
+    def test_a_body_of_json_has_one_content_type_the_plugins_own_where_there_is_one(self) -> None:
+        host = Host()
+        rows: list[tuple[http.Headers, list[tuple[str, bytes]]]] = [
+            ({}, [("Content-Type", b"application/json")]),
+            ({"content-type": "application/vnd.api+json"}, [("content-type", b"application/vnd.api+json")]),
+            ([("A", "b"), ("CONTENT-TYPE", b"x")], [("A", b"b"), ("CONTENT-TYPE", b"x")]),
+        ]
+        for headers, expected in rows:
+            http.post("https://h.example", json=1, headers=headers)
+            self.assertEqual(host.requests[-1].headers, expected)
+
+    def test_what_would_be_the_same_again_is_invalid(self) -> None:
+        coded, types = _component_half()
+        length = "the request's body is not as long as its Content-Length says, or too large"
+        rows = [
+            (types.ErrorCode_HttpRequestBodySize(8_388_608), "invalid http: a body of more than 8388608 bytes"),
+            (types.ErrorCode_HttpRequestBodySize(None), f"invalid http: {length}"),
+            (types.ErrorCode_HttpRequestHeaderSectionSize(None), "invalid http: the request's headers are too large"),
+            (types.ErrorCode_HttpRequestHeaderSize(None), "invalid http: the request's headers are too large"),
+            (types.ErrorCode_HttpResponseBodySize(None), "invalid http: the answer is too large"),
+            (types.ErrorCode_HttpResponseHeaderSectionSize(65_536), "invalid http: an answer whose headers have more than 65536 bytes"),
+            (types.ErrorCode_HttpResponseHeaderSectionSize(None), "invalid http: an answer whose headers are too large"),
+            (types.ErrorCode_HttpResponseHeaderSize(types.FieldSizePayload(None, None)), "invalid http: an answer with a header that is too large"),
+            (types.ErrorCode_HttpResponseTimeout(), "unavailable http: no answer: HttpResponseTimeout"),
+        ]
+        for code, expected in rows:
+            error = coded(code)
+            self.assertEqual(f"{error.code} {error}", expected)
+
     def test_an_answers_status_says_whether_to_try_again(self) -> None:
         host = Host()
         rows = {200: "ok", 204: "ok", 301: "reject", 400: "reject", 404: "reject", 408: "retry", 425: "retry", 429: "retry", 500: "retry", 503: "retry"}
+        rows |= {599: "retry", 600: "reject", 999: "reject"}
         for status, expected in rows.items():
             host.on_http = lambda _, status=status: http.Response(status)
             said = outcome(lambda: http.get("https://h.example").ok())

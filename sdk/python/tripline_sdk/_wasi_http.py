@@ -132,9 +132,18 @@ def _coded(code: Any) -> HostError:
         case types.ErrorCode_HttpRequestUriInvalid():
             return HostError("http", "invalid", "the URL is none that the host takes: its log says why")
         case types.ErrorCode_HttpRequestBodySize():
-            return HostError("http", "invalid", f"a body of more than {code.value} bytes")
+            length = "the request's body is not as long as its Content-Length says, or too large"
+            return HostError("http", "invalid", length if code.value is None else f"a body of more than {code.value} bytes")
+        case types.ErrorCode_HttpRequestHeaderSectionSize() | types.ErrorCode_HttpRequestHeaderSize():
+            return HostError("http", "invalid", "the request's headers are too large")
         case types.ErrorCode_HttpResponseBodySize():
-            return HostError("http", "invalid", f"an answer of more than {code.value} bytes")
+            return HostError("http", "invalid", "the answer is too large" if code.value is None else f"an answer of more than {code.value} bytes")
+        # Larger than the host takes them, and so the next time.
+        case types.ErrorCode_HttpResponseHeaderSectionSize():
+            large = "an answer whose headers are too large"
+            return HostError("http", "invalid", large if code.value is None else f"an answer whose headers have more than {code.value} bytes")
+        case types.ErrorCode_HttpResponseHeaderSize():
+            return HostError("http", "invalid", "an answer with a header that is too large")
         case types.ErrorCode_HttpRequestMethodInvalid():
             return HostError("http", "invalid", "no method")
         case _:

@@ -78,7 +78,7 @@ class Response:
         if self.is_success:
             return self
         reason = f"the server answers {self.status}"
-        raise Retry(reason) if self.status in (408, 425, 429) or self.status >= 500 else Reject(reason)
+        raise Retry(reason) if self.status in (408, 425, 429) or 500 <= self.status < 600 else Reject(reason)
 
 
 _NONE: Any = object()
@@ -97,13 +97,14 @@ def request(
     """Sends it and waits for the whole answer, whatever its status.
 
     Raises HostError where there is none: "access-denied", "invalid", or "unavailable", which is tried again; the request may have arrived then.
-    `json`: a body of JSON, with its Content-Type; a Decimal is written as a number, all of its digits. Timeouts in seconds: `connect_timeout` until the connection is
+    `json`: a body of JSON, with its Content-Type unless `headers` has one; a Decimal is written as a number, all of its digits. Timeouts in seconds: `connect_timeout` until the connection is
     ready, 10 at most; `answer_timeout` from then until the answer begins: without it the trigger's time limit holds, which fails the whole batch.
     """
     wire = _fields(headers)
     if json is not _NONE:
         body = _written(json)
-        wire.append(("Content-Type", b"application/json"))
+        if not any(name.lower() == "content-type" for name, _ in wire):
+            wire.append(("Content-Type", b"application/json"))
     if sum(len(name) + len(value) + 32 for name, value in wire) > _HEADERS_BYTES_MAX:
         raise HostError("http", "invalid", f"headers of more than {_HEADERS_BYTES_MAX} bytes")
     url = _check.key(url, "http: the URL")

@@ -13,10 +13,7 @@ import (
 	wit "github.com/tripline/tripline/sdk/go/internal/wit/types"
 )
 
-const (
-	readBytes = 64 << 10
-	what      = "http"
-)
+const readBytes = 64 << 10
 
 // SendHTTP waits for the whole answer. Every handle is dropped here: what the collector would drop later, it might drop where no import may be called.
 func SendHTTP(request Request) (*Response, *tripline.HostError) {
@@ -188,32 +185,5 @@ func read(answer *http.IncomingResponse) (*Response, *tripline.HostError) {
 		}
 		response.Body = append(response.Body, bytes.Ok()...)
 		collect.AfterImport()
-	}
-}
-
-func httpError(code http.ErrorCode) *tripline.HostError {
-	switch code.Tag() {
-	case http.ErrorCodeHttpRequestDenied:
-		return refused(what, tripline.AccessDenied, "the host denies the request: its log says why")
-	case http.ErrorCodeDestinationIpProhibited:
-		return refused(what, tripline.AccessDenied, "the host denies the address that the name leads to: its log says why")
-	case http.ErrorCodeHttpRequestUriInvalid:
-		return refused(what, tripline.Invalid, "the URL is none that the host takes: its log says why")
-	case http.ErrorCodeHttpRequestBodySize:
-		return refused(what, tripline.Invalid, "the body is too large")
-	case http.ErrorCodeHttpResponseBodySize:
-		return refused(what, tripline.Invalid, "the answer is too large")
-	case http.ErrorCodeHttpRequestMethodInvalid:
-		return refused(what, tripline.Invalid, "no method")
-	case http.ErrorCodeDnsTimeout, http.ErrorCodeDnsError, http.ErrorCodeDestinationNotFound:
-		return refused(what, tripline.Unavailable, "the server's name cannot be resolved")
-	case http.ErrorCodeConnectionTimeout, http.ErrorCodeHttpResponseTimeout, http.ErrorCodeConnectionReadTimeout:
-		return refused(what, tripline.Unavailable, "no answer in time")
-	case http.ErrorCodeConnectionRefused:
-		return refused(what, tripline.Unavailable, "the server refuses the connection")
-	case http.ErrorCodeTlsProtocolError, http.ErrorCodeTlsCertificateError, http.ErrorCodeTlsAlertReceived:
-		return refused(what, tripline.Unavailable, "no TLS with the server: its certificate is not trusted, or it speaks another version")
-	default:
-		return refused(what, tripline.Unavailable, "no answer (wasi:http error "+strconv.Itoa(int(code.Tag()))+")")
 	}
 }

@@ -9,6 +9,7 @@
 import { u64 } from "#engine";
 import { handle } from "wasi:http/outgoing-handler@0.2.12";
 import { Fields, IncomingBody, OutgoingBody, OutgoingRequest, RequestOptions } from "wasi:http/types@0.2.12";
+import { joined } from "../bytes.js";
 
 /** @typedef {import("../http.js").WireRequest} WireRequest */
 /** @typedef {import("../http.js").WireResponse} WireResponse */
@@ -169,17 +170,6 @@ function bytesOf(bytes) {
   return bytes instanceof Uint8Array ? bytes : Uint8Array.from(bytes);
 }
 
-/** @param {Uint8Array[]} parts */
-function joined(parts) {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
 /** @param {any} error an error code, or what was thrown with one */
 function coded(error) {
   const { tag, val } = error?.payload ?? error ?? {};
@@ -191,9 +181,17 @@ function coded(error) {
     case "HTTP-request-URI-invalid":
       return failed("invalid", "the URL is none that the host takes: its log says why");
     case "HTTP-request-body-size":
-      return failed("invalid", `a body of more than ${val} bytes`);
+      return failed("invalid", val == null ? "the request's body is not as long as its Content-Length says, or too large" : `a body of more than ${val} bytes`);
+    case "HTTP-request-header-section-size":
+    case "HTTP-request-header-size":
+      return failed("invalid", "the request's headers are too large");
     case "HTTP-response-body-size":
-      return failed("invalid", `an answer of more than ${val} bytes`);
+      return failed("invalid", val == null ? "the answer is too large" : `an answer of more than ${val} bytes`);
+    // Larger than the host takes them, and so the next time.
+    case "HTTP-response-header-section-size":
+      return failed("invalid", val == null ? "an answer whose headers are too large" : `an answer whose headers have more than ${val} bytes`);
+    case "HTTP-response-header-size":
+      return failed("invalid", "an answer with a header that is too large");
     case "HTTP-request-method-invalid":
       return failed("invalid", "no method");
     default:
