@@ -7,11 +7,14 @@
 mod events;
 mod expect;
 mod fill;
+mod keys;
+mod members;
 mod play;
 mod reach;
 mod show;
 mod stage;
 mod told;
+mod value;
 mod web;
 
 use std::collections::BTreeMap;
