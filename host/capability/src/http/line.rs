@@ -15,12 +15,11 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
-use tripline_core::http::{HEAD_BYTES_MAX, HowFar, Link};
+use tripline_core::http::{HEAD_BYTES_MAX, HEADERS_MAX, HowFar, Link};
 use tripline_core::signal::HttpConnection;
 
 use super::socket::{Heard, Socket, Stream};
 
-const HEADERS_MAX: usize = 256;
 /// To say goodbye: TLS has a word for it.
 const GOODBYE_MAX: Duration = Duration::from_secs(1);
 
