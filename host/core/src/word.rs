@@ -5,11 +5,21 @@ const WORD_BYTES_MAX: usize = 100;
 
 /// What was probably meant by `word`: the nearest of `known`, if it is near.
 pub fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    near(word, known, |len| (len / 3).clamp(1, 3).min(len.saturating_sub(1)))
+}
+
+/// As `did_you_mean`, but for names beside which unknown ones may stand as well: two edits at most, and one of a short name.
+pub fn misspelt<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    near(word, known, |len| (len / 3).clamp(1, 2).min(len.saturating_sub(1)))
+}
+
+/// `edits_max` is of the word's length in characters.
+fn near<'k>(word: &str, known: impl IntoIterator<Item = &'k str>, edits_max: impl Fn(usize) -> usize) -> Option<&'k str> {
     if word.len() > WORD_BYTES_MAX {
         return None;
     }
     let word = alike(word);
-    let edits_max = (word.len() / 3).clamp(1, 3).min(word.len().saturating_sub(1));
+    let edits_max = edits_max(word.len());
     known
         .into_iter()
         .map(|candidate| (edits(&word, &alike(candidate)), candidate))
@@ -60,5 +70,12 @@ mod tests {
         check("", None);
         check("tabel", Some("table"));
         check(&"table".repeat(1_000_000), None);
+    }
+
+    #[test]
+    fn a_name_is_misspelt_by_less() {
+        let misspelt = |word| misspelt(word, ["endpoint_url", "keys"]);
+        assert_eq!(["Endpoint_Ur", "endpoint-urls", "Keys", "kyes", "key"].map(misspelt).iter().flatten().count(), 5);
+        assert_eq!(["endpoints", "endpoint", "kind", "kess_", "k"].map(misspelt), [None; 5]);
     }
 }

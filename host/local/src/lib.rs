@@ -8,8 +8,10 @@
 //!
 //! `scripted` is another thing beside them: an endpoint whose shards split, close, expire and fail as a test asks for.
 
+mod number;
 mod region;
 mod retention;
 pub mod scripted;
 
+pub use number::number;
 pub use region::{LocalError, Region, RegionConfig};

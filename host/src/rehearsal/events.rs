@@ -1,7 +1,7 @@
 //! Recorded changes as people keep them: JSON lines of Lambda's event form, whole events of several records, what `streams tail --json` prints.
 //!
-//! Invariant: what is read is legal: each change has a sequence number of its own, keys, and items of typed values; every fault is said, with its line
-//! and a remedy. A record that says everything keeps its bytes.
+//! Invariant: what is read is legal: each change has a sequence number of its own, its table's keys, and items that a table can hold; every fault is said,
+//! with its line and a remedy. A record that says everything keeps its bytes.
 //! Reads no file: it is handed the text.
 
 use std::collections::BTreeMap;
@@ -179,7 +179,7 @@ fn collect<'a>(value: &'a RawValue, lines: &Lines<'_>, records: &mut Vec<Record<
 }
 
 fn collect_record<'a>(value: &'a RawValue, lines: &Lines<'_>, records: &mut Vec<Record<'a>>, faults: &mut Vec<Fault>) {
-    match Record::parse(value.get(), lines.of_part(value.get())) {
+    match Record::parse(value.get(), lines) {
         Ok(record) => records.push(record),
         Err(fault) => faults.push(fault),
     }
@@ -209,7 +209,7 @@ fn twice(changes: &[(usize, Arc<Change>)]) -> Vec<Fault> {
 }
 
 /// Where lines begin.
-struct Lines<'a> {
+pub(super) struct Lines<'a> {
     text: &'a str,
     starts: Vec<usize>,
 }
@@ -221,7 +221,7 @@ impl<'a> Lines<'a> {
     }
 
     /// The line, from 1, in which a part of the text begins.
-    fn of_part(&self, part: &str) -> usize {
+    pub(super) fn of_part(&self, part: &str) -> usize {
         self.at(part.as_ptr().addr().saturating_sub(self.text.as_ptr().addr()))
     }
 

@@ -4,14 +4,18 @@
 //! capability, as in a host; the same input gives the same answer, byte for byte; nothing is reached, and nothing is written.
 //! Knows nothing of files and of the terminal, and prints nothing.
 
+mod answers;
 mod events;
 mod expect;
 mod fill;
+mod keys;
+mod members;
 mod play;
 mod reach;
 mod show;
 mod stage;
 mod told;
+mod value;
 mod web;
 
 use std::collections::BTreeMap;
@@ -26,10 +30,10 @@ use tripline_core::name::StreamArn;
 use tripline_core::port::{Grants, HttpClient, Mailbox, MetricSink, StateReader, TableTarget};
 use tripline_runtime::{EngineConfig, Plugin, TriggerContext};
 
+pub(crate) use answers::Answers;
 pub(crate) use events::Events;
 pub(crate) use expect::{Form, difference};
 pub(crate) use told::Told;
-pub(crate) use web::Answers;
 
 use crate::config::TriggerConfig;
 use crate::plugins;

@@ -21,6 +21,7 @@ use crate::port::{HttpError, HttpHead};
 pub const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Of an answer's headers, names and values.
 pub const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Of an answer, in number.
 pub const HEADERS_MAX: usize = 256;
 /// Requests of one call of a handler that are under way at once; more wait for their turn.
 pub const REQUESTS_MAX: usize = 8;

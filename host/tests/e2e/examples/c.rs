@@ -106,7 +106,7 @@ fn the_readme_of_the_c_sdk() {
     run(&mut by_readme(&folder.path().join("plugin.c"), &plugin, &[]));
     let orders = [("paid", "19.99"), ("new", "-1")].map(|(status, total)| {
         serde_json::json!({ "eventName": "INSERT", "dynamodb": { "Keys": { "id": { "S": status } },
-            "NewImage": { "status": { "S": status }, "total": { "N": total } } } })
+            "NewImage": { "id": { "S": status }, "status": { "S": status }, "total": { "N": total } } } })
         .to_string()
     });
     let events = folder.path().join("events.jsonl");

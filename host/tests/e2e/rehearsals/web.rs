@@ -73,6 +73,32 @@ fn a_request_without_an_answer_is_told_with_what_there_is() {
 }
 
 #[test]
+fn an_answer_that_no_host_takes_fails_its_request() {
+    let dir = fixture();
+    let answers = json!([{ "url": "https://API.example.com:443/large", "body": "x".repeat(8 * 1024 * 1024 + 1) }]);
+    std::fs::write(dir.path().join("large.json"), answers.to_string()).unwrap();
+    let large = dir.path().join("large.json").display().to_string();
+    check(
+        &[("GET", "https://api.example.com/large"), ("HEAD", "https://api.example.com/large")],
+        &["--http", &large],
+        expect![[r#"
+        1 INSERT {"id":{"S":"a"}}: ok
+          warn: wasi:http: GET: the answer's body has more than 8388608 bytes
+          info: fixture: invalid an answer of more than 8388608 bytes
+          info: fixture: 200  
+          GET https://api.example.com/large: failed: the answer's body has more than 8388608 bytes
+            x-event: e
+            | n
+          HEAD https://api.example.com/large: 200
+            x-event: e
+            | n
+        1 change: 1 ok; 2 requests
+        exit 0
+    "#]],
+    );
+}
+
+#[test]
 fn a_file_that_is_no_list_of_answers_is_refused() {
     check(
         &[],
