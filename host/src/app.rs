@@ -490,10 +490,6 @@ fn mailers(config: &Config, faults: &mut Vec<String>) -> Mailers {
 }
 
 pub fn engine_config(config: &Config) -> EngineConfig {
-    let defaults = EngineConfig::default();
-    let wanted = config.triggers.values().map(|trigger| trigger.limits.memory_bytes_max).max().unwrap_or(0);
-    EngineConfig {
-        instances_max: u32::try_from(config.host.instances_max).unwrap_or(defaults.instances_max),
-        memory_bytes_max: defaults.memory_bytes_max.max(wanted),
-    }
+    let instances_max = u32::try_from(config.host.instances_max);
+    instances_max.map_or_else(|_| EngineConfig::default(), |instances_max| EngineConfig { instances_max })
 }

@@ -20,7 +20,7 @@ fn core(parts: &[&str]) -> Vec<u8> {
 #[track_caller]
 fn check(parts: &[&str], target: Target<'_>, imports: &[&str]) {
     let component = componentize(&core(parts), target).unwrap();
-    let engine = Engine::new(EngineConfig { instances_max: 1, ..EngineConfig::default() }).unwrap();
+    let engine = Engine::new(EngineConfig { instances_max: 1 }).unwrap();
     let plugin = engine.load_blocking(&component).unwrap();
     assert_eq!(plugin.contract_version(), "0.1.0");
     for import in imports {

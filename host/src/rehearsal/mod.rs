@@ -82,9 +82,7 @@ pub(crate) async fn run(setup: &Setup, events: &Events) -> Result<Told> {
 /// Says what the plugin can ask for and is not granted.
 async fn load(setup: &Setup) -> Result<Plugin> {
     let trigger = &setup.trigger;
-    let defaults = EngineConfig::default();
-    let memory_bytes_max = defaults.memory_bytes_max.max(trigger.limits.memory_bytes_max);
-    let engine = plugins::engine_of_command(EngineConfig { instances_max: 1, memory_bytes_max }, setup.cache)?;
+    let engine = plugins::engine_of_command(EngineConfig { instances_max: 1 }, setup.cache)?;
     let loaded = match plugins::source(&trigger.plugin) {
         Ok(source) => source.load(&engine).await.map_err(|error| error.to_string()),
         Err(reason) => Err(reason),
