@@ -4,6 +4,7 @@
 //! capability, as in a host; the same input gives the same answer, byte for byte; nothing is reached, and nothing is written.
 //! Knows nothing of files and of the terminal, and prints nothing.
 
+mod bound;
 mod events;
 mod expect;
 mod fill;
@@ -11,6 +12,7 @@ mod play;
 mod reach;
 mod show;
 mod stage;
+mod tables;
 mod told;
 mod web;
 
@@ -34,7 +36,8 @@ pub(crate) use web::Answers;
 use crate::config::TriggerConfig;
 use crate::plugins;
 use play::Play;
-use stage::{Clock, Stage, Table};
+use stage::{Clock, Stage};
+use tables::Table;
 use web::Web;
 
 /// Deliveries of a change, at most: a policy that allows more is cut here, and the change told as given up by the rehearsal.
