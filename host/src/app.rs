@@ -61,7 +61,8 @@ pub struct StartError(pub Vec<String>);
 
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join("\n"))
+        // Who tells the first calls it an error.
+        f.write_str(&self.0.join("\nerror: "))
     }
 }
 
@@ -294,7 +295,7 @@ impl Base {
             let plugin = match plugin {
                 Ok(plugin) => plugin,
                 Err(fault) => {
-                    faults.push(fault);
+                    faults.push(fault.to_string());
                     continue;
                 }
             };
