@@ -166,9 +166,7 @@ fn of_plugin(fault: &PluginFault) -> FaultReport {
 
 async fn verify(config: &Config, trigger: &TriggerConfig, plugin: Result<Plugin, PluginFault>) -> Result<TriggerReport, PluginFault> {
     let plugin = plugin?;
-    let context = plugins::unconnected(trigger, Arc::new(Silence));
-    let probed = plugin.probe(&origin(config, trigger), &context).await;
-    probed.map_err(|reason| PluginFault::new(trigger, format!("its probe failed: {reason}")))?;
+    probe(config, trigger, &plugin).await?;
     let asked = plugins::asked_and_granted(&plugin, &trigger.grants).into_iter();
     Ok(TriggerReport {
         trigger: trigger.name.to_string(),
@@ -177,6 +175,13 @@ async fn verify(config: &Config, trigger: &TriggerConfig, plugin: Result<Plugin,
         plugin_version: plugin.version().to_string(),
         asks_for: asked.map(|(capability, granted)| Asked { capability: capability.as_grant(), granted }).collect(),
     })
+}
+
+/// With nothing connected. The trigger's stream is in the config.
+pub(super) async fn probe(config: &Config, trigger: &TriggerConfig, plugin: &Plugin) -> Result<(), PluginFault> {
+    let context = plugins::unconnected(trigger, Arc::new(Silence));
+    let probed = plugin.probe(&origin(config, trigger), &context).await;
+    probed.map_err(|reason| PluginFault::new(trigger, format!("its probe failed: {reason}")))
 }
 
 /// The stream's ARN is not known before it is asked for.

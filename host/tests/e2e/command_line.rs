@@ -141,6 +141,12 @@ async fn settings_that_a_plugin_refuses_are_a_fault_of_check() {
     let place = Place::embedded().await;
     place.edit("subject = \"Welcome, {{ new.name }}\"", "subject = \"Welcome, {{ new.name\"");
     check_fault(&["check", "-c", place.config_file().to_str().unwrap()], &["triggers.welcome", "subject"]);
+    // Its trigger is sound, though the rest is not.
+    place.edit("[host]", "[host]\ncolour = \"red\"");
+    check_fault(
+        &["check", "-c", place.config_file().to_str().unwrap()],
+        &["host.colour", "triggers.welcome", "subject", ", and 1 of a plugin"],
+    );
 }
 
 #[test]
