@@ -61,7 +61,8 @@ pub struct StartError(pub Vec<String>);
 
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join("\n"))
+        // Who tells the first calls it an error.
+        f.write_str(&self.0.join("\nerror: "))
     }
 }
 
@@ -294,7 +295,7 @@ impl Base {
             let plugin = match plugin {
                 Ok(plugin) => plugin,
                 Err(fault) => {
-                    faults.push(fault);
+                    faults.push(fault.to_string());
                     continue;
                 }
             };
@@ -490,10 +491,6 @@ fn mailers(config: &Config, faults: &mut Vec<String>) -> Mailers {
 }
 
 pub fn engine_config(config: &Config) -> EngineConfig {
-    let defaults = EngineConfig::default();
-    let wanted = config.triggers.values().map(|trigger| trigger.limits.memory_bytes_max).max().unwrap_or(0);
-    EngineConfig {
-        instances_max: u32::try_from(config.host.instances_max).unwrap_or(defaults.instances_max),
-        memory_bytes_max: defaults.memory_bytes_max.max(wanted),
-    }
+    let instances_max = u32::try_from(config.host.instances_max);
+    instances_max.map_or_else(|_| EngineConfig::default(), |instances_max| EngineConfig { instances_max })
 }

@@ -1,6 +1,7 @@
 //! The plugins of a config: loaded once for each source, pinned where the config pins them, probed for every trigger.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -26,7 +27,38 @@ use crate::clock;
 use crate::config::{CompileConfig, Config, GrantsConfig, PluginRef, TriggerConfig};
 
 /// Each trigger's plugin; where it cannot be used, why.
-pub type Loaded = BTreeMap<TriggerName, Result<Plugin, String>>;
+pub type Loaded = BTreeMap<TriggerName, Result<Plugin, PluginFault>>;
+
+/// Why a trigger's plugin cannot serve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PluginFault {
+    pub trigger: TriggerName,
+    /// As the config names it.
+    pub plugin: String,
+    pub what: String,
+    /// None: what a plugin says of itself has its own.
+    pub remedy: Option<String>,
+}
+
+impl PluginFault {
+    pub fn new(trigger: &TriggerConfig, what: String) -> Self {
+        Self { trigger: trigger.name.clone(), plugin: shown(&trigger.plugin), what, remedy: None }
+    }
+
+    /// Of a reason that ends with what to do about it, after a colon.
+    fn parted(trigger: &TriggerConfig, reason: &str) -> Self {
+        let (what, remedy) = reason.rsplit_once(": ").map_or((reason, None), |(what, remedy)| (what, Some(remedy.to_owned())));
+        Self { remedy, ..Self::new(trigger, what.to_owned()) }
+    }
+}
+
+impl fmt::Display for PluginFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { trigger, plugin, what, remedy } = self;
+        write!(f, "triggers.{trigger}: plugin `{plugin}`: {what}")?;
+        remedy.as_ref().map_or(Ok(()), |remedy| write!(f, ": {remedy}"))
+    }
+}
 
 /// Where a host of this config keeps machine code.
 const COMPILED: &str = "compiled";
@@ -86,7 +118,7 @@ pub async fn load(config: &Config, engine: &Engine) -> Loaded {
             }
         };
         let plugin = plugin.and_then(|plugin| check_pin(trigger, plugin));
-        loaded.insert(trigger.name.clone(), plugin.map_err(|reason| fault(trigger, &reason)));
+        loaded.insert(trigger.name.clone(), plugin.map_err(|reason| PluginFault::parted(trigger, &reason)));
     }
     loaded
 }
@@ -237,9 +269,12 @@ fn is_granted(capability: Capability, grants: &GrantsConfig) -> bool {
 }
 
 pub(crate) fn fault(trigger: &TriggerConfig, reason: &str) -> String {
-    let plugin = match &trigger.plugin {
+    PluginFault::new(trigger, reason.to_owned()).to_string()
+}
+
+fn shown(plugin: &PluginRef) -> String {
+    match plugin {
         PluginRef::Bundled(name) => format!("bundled:{name}"),
         PluginRef::File(path) => path.display().to_string(),
-    };
-    format!("triggers.{}: plugin `{plugin}`: {reason}", trigger.name)
+    }
 }

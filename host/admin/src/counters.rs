@@ -5,6 +5,7 @@
 //! Gauges, since a plugin may take away what it added.
 //! Knows nothing of where counters are kept.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use prometheus::proto::{Gauge, LabelPair, Metric, MetricFamily, MetricType};
@@ -28,31 +29,38 @@ pub(crate) struct Rendered {
     pub(crate) left_out: BTreeMap<TriggerName, usize>,
 }
 
-pub(crate) fn render(mut counters: Vec<CounterValue>, series_max: usize) -> Rendered {
-    // The order decides which series a full trigger shows: always the same ones.
-    counters.sort_by(|a, b| (&a.trigger, &a.counter).cmp(&(&b.trigger, &b.counter)));
-    let mut families: BTreeMap<Box<str>, Vec<Metric>> = BTreeMap::new();
+pub(crate) fn render(counters: Vec<CounterValue>, series_max: usize) -> Rendered {
     let mut left_out: BTreeMap<TriggerName, usize> = BTreeMap::new();
-    let mut shown: (Option<TriggerName>, usize) = (None, 0);
+    // The order decides which series a full trigger shows: always the same ones.
+    let mut series: BTreeMap<(TriggerName, CounterKey), f64> = BTreeMap::new();
     for CounterValue { trigger, counter, value } in counters {
-        if shown.0.as_ref() != Some(&trigger) {
-            shown = (Some(trigger.clone()), 0);
-        }
         let left_out = left_out.entry(trigger.clone()).or_default();
-        match labels(&trigger, &counter) {
-            Some(labels) if shown.1 < series_max => {
-                shown.1 += 1;
-                families.entry(counter.name).or_default().push(metric(labels, value.to_f64()));
-            }
-            _ => *left_out += 1,
+        match one_series(&counter) {
+            Some(one) => *series.entry((trigger, one.into_owned())).or_default() += value.to_f64(),
+            None => *left_out += 1,
+        }
+    }
+    let mut families: BTreeMap<Box<str>, Vec<Metric>> = BTreeMap::new();
+    let mut shown: BTreeMap<TriggerName, usize> = BTreeMap::new();
+    for ((trigger, counter), value) in series {
+        let shown = shown.entry(trigger.clone()).or_default();
+        if *shown < series_max {
+            *shown += 1;
+            let labels = labels(&trigger, &counter);
+            families.entry(counter.name).or_default().push(metric(labels, value));
+        } else {
+            *left_out.entry(trigger).or_default() += 1;
         }
     }
     Rendered { families: families.into_iter().map(|(name, metrics)| family(&name, metrics)).collect(), left_out }
 }
 
-/// None where Prometheus could not take the series. The runtime refuses such names when a guest gives them; a store outlives
-/// the rules of one version, and one bad series would cost the whole scrape.
-pub(crate) fn labels(trigger: &TriggerName, counter: &CounterKey) -> Option<Vec<LabelPair>> {
+/// The series that Prometheus takes the counter for: to it a label without a value is none, and the guest's own `trigger` has another name, since
+/// the host's stands there. So several counters may be one series: their values go together, or one of them would be lost.
+///
+/// None where Prometheus could not take it. The runtime refuses such names when a guest gives them; a store outlives the rules of one version, and
+/// one bad series would cost the whole scrape.
+pub(crate) fn one_series(counter: &CounterKey) -> Option<Cow<'_, CounterKey>> {
     if !is_metric_name(&counter.name) {
         return None;
     }
@@ -60,12 +68,22 @@ pub(crate) fn labels(trigger: &TriggerName, counter: &CounterKey) -> Option<Vec<
     if given.len() != counter.labels().len() || !given.iter().all(|name| is_metric_name(name)) {
         return None;
     }
-    let own = std::iter::once(pair(TRIGGER, trigger.as_str()));
-    let guests = counter.labels().iter().map(|(name, value)| match &**name {
-        TRIGGER => pair(&exported(&given), value),
-        name => pair(name, value),
+    if !given.contains(TRIGGER) && counter.labels().iter().all(|(_, value)| !value.is_empty()) {
+        return Some(Cow::Borrowed(counter));
+    }
+    let labels = counter.labels().iter().filter(|(_, value)| !value.is_empty());
+    let given: BTreeSet<&str> = labels.clone().map(|(name, _)| &**name).collect();
+    let labels = labels.map(|(name, value)| match &**name {
+        TRIGGER => (exported(&given).into(), value.clone()),
+        _ => (name.clone(), value.clone()),
     });
-    Some(own.chain(guests).collect())
+    Some(Cow::Owned(CounterKey::new(counter.name.clone(), labels.collect())))
+}
+
+/// Of one series.
+pub(crate) fn labels(trigger: &TriggerName, series: &CounterKey) -> Vec<LabelPair> {
+    let own = std::iter::once(pair(TRIGGER, trigger.as_str()));
+    own.chain(series.labels().iter().map(|(name, value)| pair(name, value))).collect()
 }
 
 /// What a guest's own `trigger` is called: what Prometheus itself does with a label that collides with one of the target's.
@@ -152,9 +170,28 @@ mod tests {
         ];
         let samples = [
             r#"tripline_tally_x{trigger="a",exported_trigger="mine"} 1"#,
-            r#"tripline_tally_y{trigger="a",exported_trigger="too",exported_exported_trigger="mine"} 1"#,
+            r#"tripline_tally_y{trigger="a",exported_exported_trigger="mine",exported_trigger="too"} 1"#,
         ];
         check(counters, 10, &samples, &[("a", 0)]);
+    }
+
+    #[test]
+    fn what_prometheus_takes_for_one_series_is_added_up() {
+        let counters = vec![
+            counter("a", "x", &[], "1"),
+            counter("a", "x", &[("l", "")], "2.5"),
+            counter("a", "x", &[("l", ""), ("m", "")], "-1"),
+            counter("a", "y", &[("trigger", "mine")], "1"),
+            counter("a", "y", &[("exported_trigger", "mine")], "1"),
+            counter("a", "y", &[("exported_trigger", ""), ("trigger", "mine")], "1"),
+            counter("b", "y", &[("trigger", "")], "7"),
+        ];
+        let samples = [
+            r#"tripline_tally_x{trigger="a"} 2.5"#,
+            r#"tripline_tally_y{trigger="a",exported_trigger="mine"} 3"#,
+            r#"tripline_tally_y{trigger="b"} 7"#,
+        ];
+        check(counters, 2, &samples, &[("a", 0), ("b", 0)]);
     }
 
     #[test]

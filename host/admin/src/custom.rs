@@ -14,7 +14,7 @@ use tripline_core::name::TriggerName;
 use tripline_core::port::{MetricKind, MetricSample, MetricSink};
 use tripline_core::signal::{Signal, Signals};
 
-use crate::counters::labels;
+use crate::counters::{labels, one_series};
 use crate::telemetry::Telemetry;
 
 pub(crate) const PREFIX: &str = "tripline_custom_";
@@ -80,7 +80,7 @@ impl Custom {
         let mut families: BTreeMap<Box<str>, (MetricKind, Vec<Metric>)> = BTreeMap::new();
         for (trigger, series) in &*locked(&self.triggers) {
             for (key, value) in &locked(&series.values).series {
-                let Some(labels) = labels(trigger, key) else { continue };
+                let labels = labels(trigger, key);
                 let (_, metrics) = families.entry(key.name.clone()).or_insert_with(|| (value.kind(), Vec::new()));
                 metrics.push(value.metric(labels));
             }
@@ -115,6 +115,9 @@ impl MetricSink for Sink {
 
 impl Series {
     fn record(&self, metric: &CounterKey, sample: MetricSample) -> Recorded {
+        // The runtime has refused what is none.
+        let Some(metric) = one_series(metric) else { return Recorded::Done };
+        let metric = &*metric;
         let mut values = locked(&self.values);
         if let Some(value) = values.series.get_mut(metric) {
             return value.take(sample);
@@ -261,6 +264,28 @@ mod tests {
             r#"tripline_custom_seen_total{trigger="b"} 1"#,
         ];
         assert_eq!(shown(&custom), expected);
+    }
+
+    #[test]
+    fn what_prometheus_takes_for_one_series_is_one() {
+        let (custom, telemetry) = (Custom::default(), telemetry());
+        let sink = custom.sink(&"a".into(), telemetry);
+        for labels in [&[][..], &[("l", "")], &[("l", ""), ("trigger", "")]] {
+            sink.record(key("seen", labels), MetricSample::Count(2)).unwrap();
+            sink.record(key("took_seconds", labels), MetricSample::Observe(0.5)).unwrap();
+        }
+        sink.record(key("depth", &[("trigger", "mine")]), MetricSample::Gauge(7.0)).unwrap();
+        sink.record(key("depth", &[("exported_trigger", "mine")]), MetricSample::Gauge(1.0)).unwrap();
+        let shown = shown(&custom);
+        for line in [
+            r#"tripline_custom_seen_total{trigger="a"} 6"#,
+            r#"tripline_custom_took_seconds_sum{trigger="a"} 1.5"#,
+            r#"tripline_custom_took_seconds_count{trigger="a"} 3"#,
+            r#"tripline_custom_depth{trigger="a",exported_trigger="mine"} 1"#,
+        ] {
+            assert_eq!(shown.iter().filter(|shown| *shown == line).count(), 1, "no {line} in {shown:#?}");
+        }
+        assert_eq!(shown.iter().filter(|line| line.starts_with("tripline_custom_depth")).count(), 1);
     }
 
     #[test]

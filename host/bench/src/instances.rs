@@ -71,7 +71,7 @@ impl Cells for Row {
 }
 
 pub(crate) async fn measure() -> Result<Vec<Row>> {
-    let engine = Engine::new(EngineConfig { instances_max: 4, ..EngineConfig::default() })?;
+    let engine = Engine::new(EngineConfig { instances_max: 4 })?;
     let plugin = engine.load(component(CasePlugin::TwoAttributes)?).await?;
     let mut rows = Vec::new();
     for changes in [1, 10, 100] {

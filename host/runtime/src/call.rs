@@ -11,6 +11,7 @@ use tripline_core::delivery::{Batch, FailedChange, Failure, FailureKind, Outcome
 use tripline_core::limits::REASON_BYTES_MAX;
 use tripline_core::signal::{HandlerResult, Signal};
 use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
+use wasmtime_wasi::I32Exit;
 
 use crate::context::TriggerContext;
 use crate::engine::EPOCH_TICK;
@@ -98,7 +99,7 @@ fn not_run(reason: &str) -> Ended {
 fn judge(returned: Returned, batch: &Batch, guest: &Guest) -> (Outcome, HandlerResult) {
     match returned {
         Returned::Answered(Ok(failed)) => judge_failed_changes(failed, batch.changes.len()),
-        Returned::Answered(Err(failure)) => judge_failure(failure, guest.memory.denied()),
+        Returned::Answered(Err(failure)) => judge_failure(failure, guest.memory.denied(), guest.context.limits.memory_bytes_max),
         Returned::Broken(Broken::Trapped(error)) => judge_trap(&error, guest),
         Returned::Broken(Broken::NotInstantiated(error)) if has_run(&error, guest) => judge_trap(&error, guest),
         Returned::Broken(Broken::NotInstantiated(error)) => {
@@ -135,10 +136,11 @@ fn judge_failed_changes(failed: Vec<FailedChange>, changes: usize) -> (Outcome, 
     (Outcome::Handled(failed), result)
 }
 
-fn judge_failure(mut failure: Failure, denied: Option<Denied>) -> (Outcome, HandlerResult) {
+/// `bytes_max`: the trigger's limit.
+fn judge_failure(mut failure: Failure, denied: Option<Denied>, bytes_max: usize) -> (Outcome, HandlerResult) {
     let result = match (denied, failure.kind) {
         (Some(denied), _) => {
-            let reason = format!("{}: {}", out_of_memory(denied), failure.reason);
+            let reason = format!("{}: {}", out_of_memory(denied, bytes_max), failure.reason);
             failure.reason = text::one_line(&reason, REASON_BYTES_MAX).into();
             HandlerResult::OutOfMemory
         }
@@ -152,7 +154,12 @@ fn judge_trap(error: &wasmtime::Error, guest: &Guest) -> (Outcome, HandlerResult
     let (what, result) = if error.is::<TimeLimit>() {
         (timeout_reason(guest), HandlerResult::Timeout)
     } else if let Some(denied) = guest.memory.denied() {
-        (out_of_memory(denied), HandlerResult::OutOfMemory)
+        (out_of_memory(denied, guest.context.limits.memory_bytes_max), HandlerResult::OutOfMemory)
+    } else if let Some(I32Exit(status)) = error.downcast_ref() {
+        (
+            format!("the plugin ended its process (exit status {status}) in the midst of a call: return from the handler"),
+            HandlerResult::Trap,
+        )
     } else {
         (error.root_cause().to_string(), HandlerResult::Trap)
     };
@@ -176,8 +183,11 @@ fn timeout_reason(guest: &Guest) -> String {
     }
 }
 
-fn out_of_memory(denied: Denied) -> String {
-    format!("out of memory: wanted {} of {} bytes", denied.wanted_bytes, denied.bytes_max)
+/// Names the limit where raising it helps: a memory may have a maximum of its own, or the machine no more to give.
+fn out_of_memory(denied: Denied, bytes_max: usize) -> String {
+    let Denied { wanted_bytes, bytes_max: had } = denied;
+    let limit = if had == bytes_max && wanted_bytes > had { ", its `limits.memory` (`--memory` of `tripline test`)" } else { "" };
+    format!("out of memory: wanted {wanted_bytes} of {had} bytes{limit}")
 }
 
 #[cfg(test)]

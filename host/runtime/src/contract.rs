@@ -21,10 +21,12 @@ pub(crate) struct Contract {
     pub(crate) version: &'static str,
     /// The name of its handler's interface.
     pub(crate) handler: &'static str,
+    /// The type of its function `handle`, as `shape` writes it.
+    pub(crate) handle: &'static str,
     /// What its plugins may import besides WASI 0.2.
     pub(crate) imports: &'static [&'static str],
     pub(crate) add_to_linker: fn(&mut Linker<Guest>) -> wasmtime::Result<()>,
-    /// `Err` when the handler has another type than the contract's.
+    /// `Err` when there is no handler.
     pub(crate) link: fn(InstancePre<Guest>) -> wasmtime::Result<Handler>,
 }
 
@@ -34,6 +36,7 @@ pub(crate) static SPOKEN: &[Contract] = &[
     Contract {
         version: "0.1.1",
         handler: wit_v0_1_1::HANDLER,
+        handle: wit_v0_1_1::HANDLE,
         imports: &wit_v0_1_1::IMPORTS,
         add_to_linker: wit_v0_1_1::add_to_linker,
         link: |linked| wit_v0_1_1::Handler::new(linked).map(Handler::V0_1_1),
@@ -41,6 +44,7 @@ pub(crate) static SPOKEN: &[Contract] = &[
     Contract {
         version: "0.1.0",
         handler: wit_v0_1_0::HANDLER,
+        handle: wit_v0_1_0::HANDLE,
         imports: &wit_v0_1_0::IMPORTS,
         add_to_linker: wit_v0_1_0::add_to_linker,
         link: |linked| wit_v0_1_0::Handler::new(linked).map(Handler::V0_1_0),
@@ -49,6 +53,7 @@ pub(crate) static SPOKEN: &[Contract] = &[
     Contract {
         version: "0.0.9",
         handler: wit_v0_0_9::HANDLER,
+        handle: wit_v0_0_9::HANDLE,
         imports: &wit_v0_0_9::IMPORTS,
         add_to_linker: wit_v0_0_9::add_to_linker,
         link: |linked| wit_v0_0_9::Handler::new(linked).map(Handler::V0_0_9),

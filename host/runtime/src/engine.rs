@@ -25,9 +25,11 @@ pub const INSTANCES_MAX: u32 = 1000;
 pub(crate) const EPOCH_TICK: Duration = Duration::from_millis(10);
 
 // What one component may consist of. Rust has one core instance or three; Python has one for each shared library.
-const CORE_INSTANCES_PER_COMPONENT: u32 = 128;
-const MEMORIES_PER_COMPONENT: u32 = 4;
-const TABLES_PER_COMPONENT: u32 = 16;
+pub(crate) const CORE_INSTANCES_PER_COMPONENT: u32 = 128;
+pub(crate) const MEMORIES_PER_COMPONENT: u32 = 4;
+pub(crate) const TABLES_PER_COMPONENT: u32 = 16;
+/// All that 32 bits reach, and no address more than is reserved anyway: what a trigger's plugin may have of it, `limits.memory` says.
+pub(crate) const MEMORY_BYTES_MAX: usize = 4 << 30;
 /// Bookkeeping that wasmtime makes for one instance, by its number of functions and imports.
 const INSTANCE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Memory that stays with a slot and is zeroed instead of given back: a guest of the usual size never asks the kernel for a page. Where Linux
@@ -41,13 +43,11 @@ const ASYNC_STACK_BYTES: usize = 2 * 1024 * 1024;
 pub struct EngineConfig {
     /// Instances that live at once, over all triggers: 1 to `INSTANCES_MAX`.
     pub instances_max: u32,
-    /// The most that any trigger's memory limit may be; at most 4 GiB.
-    pub memory_bytes_max: usize,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { instances_max: 64, memory_bytes_max: 512 * 1024 * 1024 }
+        Self { instances_max: 64 }
     }
 }
 
@@ -56,9 +56,9 @@ pub enum EngineError {
     #[error("{0} instances at once: choose between 1 and {INSTANCES_MAX}")]
     Instances(u32),
     #[error(
-        "the WebAssembly engine cannot be set up for {instances_max} instances of up to {memory_bytes_max} bytes ({reason}): lower them, or lift the limit on this process's address space (`ulimit -v`)"
+        "the WebAssembly engine cannot be set up for {instances_max} instances ({reason}): lower their number, or lift the limit on this process's address space (`ulimit -v`)"
     )]
-    SetUp { instances_max: u32, memory_bytes_max: usize, reason: String },
+    SetUp { instances_max: u32, reason: String },
     #[error("the thread that measures plugins' time cannot be started: {0}")]
     Epoch(#[source] std::io::Error),
 }
@@ -87,11 +87,7 @@ impl Engine {
         if !(1..=INSTANCES_MAX).contains(&config.instances_max) {
             return Err(EngineError::Instances(config.instances_max));
         }
-        let set_up = |error: wasmtime::Error| EngineError::SetUp {
-            instances_max: config.instances_max,
-            memory_bytes_max: config.memory_bytes_max,
-            reason: format!("{error:#}"),
-        };
+        let set_up = |error: wasmtime::Error| EngineError::SetUp { instances_max: config.instances_max, reason: format!("{error:#}") };
         let wasmtime = wasmtime::Engine::new(&settings(config)).map_err(set_up)?;
         let linkers = contract::SPOKEN.iter().map(|contract| link(&wasmtime, contract)).collect::<Result<_, _>>();
         let linkers = linkers.map_err(set_up)?;
@@ -153,7 +149,7 @@ fn settings(config: EngineConfig) -> Config {
         .max_memories_per_component(MEMORIES_PER_COMPONENT)
         .total_memories(instances * MEMORIES_PER_COMPONENT)
         .max_memories_per_module(MEMORIES_PER_COMPONENT)
-        .max_memory_size(config.memory_bytes_max)
+        .max_memory_size(MEMORY_BYTES_MAX)
         .max_tables_per_component(TABLES_PER_COMPONENT)
         .total_tables(instances * TABLES_PER_COMPONENT)
         .max_tables_per_module(TABLES_PER_COMPONENT)
@@ -209,13 +205,13 @@ mod tests {
     #[test]
     fn refuses_a_pool_of_no_or_too_many_instances() {
         for instances_max in [0, INSTANCES_MAX + 1] {
-            let refused = Engine::new(EngineConfig { instances_max, ..EngineConfig::default() });
+            let refused = Engine::new(EngineConfig { instances_max });
             assert!(matches!(refused, Err(EngineError::Instances(n)) if n == instances_max));
         }
     }
 
     #[test]
     fn the_largest_pool_can_be_set_up() {
-        Engine::new(EngineConfig { instances_max: INSTANCES_MAX, ..EngineConfig::default() }).unwrap();
+        Engine::new(EngineConfig { instances_max: INSTANCES_MAX }).unwrap();
     }
 }

@@ -4,6 +4,7 @@
 //! ends at its limits of time and memory, whatever it does; what is not granted is linked and denies.
 //! Knows nothing of streams, delivery policies, stores or the config's text.
 
+mod beyond;
 mod call;
 mod compile;
 mod context;
@@ -21,6 +22,7 @@ mod plugin;
 mod reload;
 mod seeded;
 mod seen;
+mod shape;
 mod text;
 mod transactions;
 mod warm;

@@ -12,11 +12,11 @@ use tripline_core::name::PluginVersion;
 use wasmparser::{BinaryReaderError, Parser, Payload};
 use wasmtime::component::Component;
 
-use crate::compile::{Compiled, Fresh, Priority};
+use crate::compile::{self, Compiled, Fresh, Priority};
 use crate::contract::{self, Contract};
 use crate::engine::Engine;
 use crate::plugin::{Loading, Parts, Plugin};
-use crate::text;
+use crate::{shape, text};
 
 /// Larger than any language's runtime; a bound, so that a wrong path cannot fill the memory.
 pub(crate) const COMPONENT_BYTES_MAX: usize = 256 * 1024 * 1024;
@@ -33,12 +33,14 @@ pub enum LoadError {
     #[error("cut off: its {0} bytes end in the midst of a section: is it still being written? Else build or copy it again")]
     CutOff(usize),
     #[error(
-        "a core WebAssembly module, not a component: build it for a target that makes components (Rust: wasm32-wasip2), or make one of it with `tripline componentize`"
+        "a core WebAssembly module, not a component: build it for a target that makes components (wasm32-wasip2 of Rust), or make one of it with `tripline componentize`"
     )]
     CoreModule,
-    /// Damaged, larger than the pool allows, or of a proposal that the host does not have.
+    /// Damaged, or of a proposal that the host does not have.
     #[error("does not compile: {0}: build it again, and without WebAssembly proposals beyond the component model")]
     Compile(String),
+    #[error("is more than this host runs: {0}: build it with less")]
+    Beyond(String),
     #[error("is not compiled within {took_max:?}: make it smaller, or raise `time_max` under [host.compile]")]
     TooSlow { took_max: Duration },
     #[error("takes more than {bytes_max} bytes of memory to compile: make it smaller, or raise `memory_max` under [host.compile]")]
@@ -74,7 +76,7 @@ impl Engine {
             // Before it is compiled, which may take minutes, for nothing.
             check_contract(&looked_at)?;
             let digest = Digested::of(&looked_at);
-            Ok((digest.clone(), engine.compiler().cached(&engine, &digest)))
+            Ok((digest.clone(), engine.compiler().cached(&engine, &digest)?))
         })
         .await?;
         let fresh = match cached {
@@ -93,7 +95,7 @@ impl Engine {
         let started = Instant::now();
         check_header(bytes)?;
         check_contract(bytes)?;
-        let component = Component::from_binary(self.wasmtime(), bytes).map_err(|error| LoadError::Compile(format!("{error:#}")))?;
+        let component = Component::from_binary(self.wasmtime(), bytes).map_err(|error| compile::refused(&error))?;
         self.link(Fresh::unkept(component), bytes, &Digested::of(bytes), started)
     }
 
@@ -104,6 +106,7 @@ impl Engine {
         let exports: Vec<String> = types.exports(self.wasmtime()).map(|(name, _)| name.to_owned()).collect();
         let contract = check_exports(&exports)?;
         check_imports(contract, &imports)?;
+        shape::check(self.wasmtime(), &types, contract).map_err(LoadError::Link)?;
         let linked = self
             .linker(contract)
             .instantiate_pre(&component)

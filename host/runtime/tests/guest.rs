@@ -204,6 +204,14 @@ async fn endless_loops_do_not_starve_other_triggers() {
 }
 
 #[tokio::test]
+async fn who_ends_its_process_is_told_so() {
+    let ran = run(&[("mode", "exit")], &batch(1), |_| ()).await;
+    let expected = "the plugin ended its process (exit status 0) in the midst of a call: return from the handler";
+    assert_eq!(&*failure(&ran.report).reason, expected);
+    assert_eq!(ran.result(), "trap");
+}
+
+#[tokio::test]
 async fn a_hog_ends_at_the_memory_limit() {
     let little = |context: &mut TriggerContext| context.limits.memory_bytes_max = 8 * 1024 * 1024;
     for ran in [run(&[("mode", "hog")], &batch(1), little).await, run_wat(HOG, 1, little).await] {
@@ -219,7 +227,10 @@ async fn a_hog_ends_at_the_memory_limit() {
 #[tokio::test]
 async fn a_plugin_that_needs_more_memory_than_it_may_have_costs_an_attempt() {
     let ran = run_wat(OK, 1, |context| context.limits.memory_bytes_max = 1024).await;
-    assert_eq!(&*failure(&ran.report).reason, "out of memory: wanted 65536 of 1024 bytes");
+    assert_eq!(
+        &*failure(&ran.report).reason,
+        "out of memory: wanted 65536 of 1024 bytes, its `limits.memory` (`--memory` of `tripline test`)"
+    );
     assert_eq!(ran.result(), "out_of_memory");
 }
 

@@ -72,7 +72,7 @@ async fn what_speaks_no_contract_is_refused_before_it_is_compiled() {
     // Whatever was compiled would fail.
     let process = CompilerProcess { program: "/nowhere/tripline".into(), time_max: Duration::from_secs(1), memory_bytes_max: 1 };
     let compiler = Compiler::new(CompilerConfig { cache: None, process: Some(process) });
-    let engine = Engine::compiling(EngineConfig { instances_max: 1, ..EngineConfig::default() }, compiler).unwrap();
+    let engine = Engine::compiling(EngineConfig { instances_max: 1 }, compiler).unwrap();
     let unknown = r#"(import "wasi:http/incoming-handler@0.2.0" (instance))"#;
     // A handler of a component within is nobody's.
     let nested =
@@ -106,6 +106,59 @@ fn known_imports_of_another_shape() {
     let imports = r#"(import "tripline:trigger/counters@0.1.0" (instance (export "subtract" (func))))"#;
     let bytes = component("imports", OK, HANDLER, imports);
     check_refused(&bytes, |error| matches!(error, LoadError::Link(_)), &["does not fit the contract", "subtract"]);
+}
+
+#[track_caller]
+fn check_beyond(module: &str, instances: usize, told: &str) {
+    let instances = "(core instance (instantiate $more))".repeat(instances);
+    let bytes = component("more", OK, HANDLER, &format!("(core module $more {module}) {instances}"));
+    check_refused(&bytes, |error| matches!(error, LoadError::Beyond(_)), &[told, "build it with less"]);
+}
+
+#[test]
+fn what_no_engine_has_room_for_is_told_with_its_bound() {
+    check_beyond("", 128, "it has 129 core instances, and there may be 128:");
+    check_beyond("(memory 1)", 4, "it has 5 memories, and there may be 4:");
+    check_beyond(&"(memory 1)".repeat(5), 1, "it has 5 memories, and there may be 4:");
+    check_beyond("(memory i64 65537)", 1, "it has 4295032832 bytes in a memory, and there may be 4294967296:");
+    check_beyond("(table 1 funcref)", 17, "it has 17 tables, and there may be 16:");
+    check_beyond(&"(table 1 funcref)".repeat(17), 1, "it has 17 tables, and there may be 16:");
+    check_beyond("(table 100001 funcref)", 1, "it has 100001 elements in a table, and there may be 100000:");
+}
+
+/// How much memory a plugin may have, its trigger says; so it loads in any engine, and `inspect` can describe it.
+#[tokio::test]
+async fn a_plugin_of_any_memory_loads() {
+    let bytes = component("large", OK, HANDLER, "(core module $more (memory 65535)) (core instance (instantiate $more))");
+    let plugin = engine().load(bytes).await.unwrap();
+    let signals = Recorder::default().into();
+    let report = plugin.handle(&batch(1), &context(&signals, &[])).await;
+    let Outcome::Failed(failure) = report.outcome else { panic!("{:?}", report.outcome) };
+    assert_eq!(&*failure.reason, "out of memory: wanted 4294901760 of 67108864 bytes, its `limits.memory` (`--memory` of `tripline test`)");
+}
+
+/// A handler that takes nothing and gives `result`.
+fn handler_of(result: &str, handle: &str) -> Vec<u8> {
+    let text = format!(
+        r#"(component
+  (core module $m (func (export "handle") {result}))
+  (core instance $i (instantiate $m))
+  (func $handle {result_of} (canon lift (core func $i "handle")))
+  (instance $h (export "{handle}" (func $handle)))
+  (export "{HANDLER}" (instance $h)))"#,
+        result_of = if result.is_empty() { "" } else { "(result u32)" },
+    );
+    wat::parse_str(text).unwrap()
+}
+
+#[test]
+fn a_handler_of_another_type() {
+    let number = handler_of("(result i32) i32.const 0", "handle");
+    let found =
+        ["does not fit the contract: the type of its `handle` has `) -> u32`, where the contract has `record{trigger: string,", "SDK"];
+    check_refused(&number, |error| matches!(error, LoadError::Link(_)), &found);
+    let other = handler_of("", "run");
+    check_refused(&other, |error| matches!(error, LoadError::Link(_)), &["has no function `handle`", "build it with the SDK"]);
 }
 
 #[tokio::test]

@@ -16,10 +16,12 @@ use tripline_core::name::StreamName;
 use tripline_core::signal::Silence;
 use tripline_runtime::Plugin;
 
+use super::all_faults::AllFaults;
 use super::{ConfigFile, Quiet, output};
 use crate::app::StartError;
 use crate::aws::Aws;
 use crate::config::{Config, Fault, Faults, TriggerConfig};
+use crate::plugins::PluginFault;
 use crate::{plugins, sources};
 
 /// For the answers of all streams.
@@ -77,7 +79,7 @@ struct Asked {
 }
 
 pub(crate) async fn run(options: &Options) -> Result<()> {
-    let config = match options.file.load() {
+    let config = match options.file.load_with_plugins().await {
         Err(error) if options.json => return Err(print_faults(error)),
         config => config?,
     };
@@ -92,8 +94,10 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         }
     }
     if !faults.is_empty() {
-        let error = StartError(faults).into();
-        return Err(if options.json { print_faults(error) } else { error });
+        return Err(match options.json {
+            true => print_json(faults.iter().map(of_plugin).collect()),
+            false => StartError(faults.iter().map(ToString::to_string).collect()).into(),
+        });
     }
     if !options.offline {
         look_at_views(&config, &mut report).await;
@@ -126,28 +130,43 @@ async fn look_at_views(config: &Config, report: &mut Report) {
 
 /// Prints what is wrong, and makes of it a failure that says no more. Another kind of error is handed back.
 fn print_faults(error: anyhow::Error) -> anyhow::Error {
-    let of_file = |fault: &Fault| FaultReport {
+    if let Some(faults) = error.downcast_ref::<Faults>() {
+        print_json(faults.iter().map(of_file).collect())
+    } else if let Some(AllFaults { config, plugins }) = error.downcast_ref() {
+        print_json(config.iter().map(of_file).chain(plugins.iter().map(of_plugin)).collect())
+    } else {
+        error
+    }
+}
+
+fn print_json(faults: Vec<FaultReport>) -> anyhow::Error {
+    output::json(&Faulty { faults }).err().unwrap_or_else(|| Quiet.into())
+}
+
+fn of_file(fault: &Fault) -> FaultReport {
+    FaultReport {
         line: fault.place.map(|place| place.line),
         column: fault.place.map(|place| place.column),
         key: Some(fault.key.clone()).filter(|key| !key.is_empty()),
         what: fault.what.clone(),
         remedy: Some(fault.remedy.clone()),
-    };
-    let of_plugin = |what: &String| FaultReport { line: None, column: None, key: None, what: what.clone(), remedy: None };
-    let faults = if let Some(faults) = error.downcast_ref::<Faults>() {
-        faults.iter().map(of_file).collect()
-    } else if let Some(StartError(faults)) = error.downcast_ref() {
-        faults.iter().map(of_plugin).collect()
-    } else {
-        return error;
-    };
-    output::json(&Faulty { faults }).err().unwrap_or_else(|| Quiet.into())
+    }
 }
 
-async fn verify(config: &Config, trigger: &TriggerConfig, plugin: Result<Plugin, String>) -> Result<TriggerReport, String> {
+fn of_plugin(fault: &PluginFault) -> FaultReport {
+    let PluginFault { trigger, plugin, what, remedy } = fault;
+    FaultReport {
+        line: None,
+        column: None,
+        key: Some(format!("triggers.{trigger}.plugin")),
+        what: format!("plugin `{plugin}`: {what}"),
+        remedy: remedy.clone(),
+    }
+}
+
+async fn verify(config: &Config, trigger: &TriggerConfig, plugin: Result<Plugin, PluginFault>) -> Result<TriggerReport, PluginFault> {
     let plugin = plugin?;
-    let context = plugins::unconnected(trigger, Arc::new(Silence));
-    plugins::probe(trigger, &plugin, &origin(config, trigger), &context).await?;
+    probe(config, trigger, &plugin).await?;
     let asked = plugins::asked_and_granted(&plugin, &trigger.grants).into_iter();
     Ok(TriggerReport {
         trigger: trigger.name.to_string(),
@@ -156,6 +175,13 @@ async fn verify(config: &Config, trigger: &TriggerConfig, plugin: Result<Plugin,
         plugin_version: plugin.version().to_string(),
         asks_for: asked.map(|(capability, granted)| Asked { capability: capability.as_grant(), granted }).collect(),
     })
+}
+
+/// With nothing connected. The trigger's stream is in the config.
+pub(super) async fn probe(config: &Config, trigger: &TriggerConfig, plugin: &Plugin) -> Result<(), PluginFault> {
+    let context = plugins::unconnected(trigger, Arc::new(Silence));
+    let probed = plugin.probe(&origin(config, trigger), &context).await;
+    probed.map_err(|reason| PluginFault::new(trigger, format!("its probe failed: {reason}")))
 }
 
 /// The stream's ARN is not known before it is asked for.

@@ -1,5 +1,6 @@
 //! The command line: what there is to say, and which function does it.
 
+mod all_faults;
 mod check;
 mod compile_worker;
 mod componentize;
@@ -30,6 +31,7 @@ pub(crate) use run::StopSignals;
 
 use crate::config::Config;
 use crate::{demo, dev};
+use all_faults::AllFaults;
 
 const LOG: &str = "info,dynoxide=error";
 /// `dev` says itself what plugins do.
@@ -124,6 +126,16 @@ impl ConfigFile {
     pub(crate) fn load(&self) -> Result<Config> {
         let env = |name: &str| std::env::var(name).ok();
         Ok(Config::load(&self.config, &env)?)
+    }
+
+    /// For who loads the plugins too: where the config has faults, those of its plugins are told with them.
+    pub(crate) async fn load_with_plugins(&self) -> Result<Config> {
+        let env = |name: &str| std::env::var(name).ok();
+        match Config::load_far(&self.config, &env) {
+            Ok(config) => Ok(config),
+            Err((faults, None)) => Err(faults.into()),
+            Err((faults, Some(config))) => Err(AllFaults::of(faults, &config).await.into()),
+        }
     }
 }
 

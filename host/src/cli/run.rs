@@ -8,7 +8,7 @@ use super::ConfigFile;
 use crate::app::App;
 
 pub(crate) async fn run(options: &ConfigFile) -> Result<()> {
-    let config = options.load()?;
+    let config = options.load_with_plugins().await?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }

@@ -30,20 +30,25 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<Target> {
         // What is wrong beyond that shows below.
         Err(_) => path.to_owned(),
     };
-    replace(&place, bytes).map_err(|error| io::Error::from(error.kind()))?;
+    replace(&place, bytes)?;
     Ok(Target::File)
 }
 
 fn replace(place: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, format!("there is no folder {}", folder.display())));
+    }
     let mut builder = tempfile::Builder::new();
     // As a compiler's output is, within what the user's umask lets pass.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(place).map(drop).map_err(|error| error.error)
+    let written = builder.tempfile_in(folder).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(place).map(drop).map_err(|error| error.error)
+    });
+    written.map_err(|error| io::Error::from(error.kind()))
 }
 
 #[cfg(test)]
@@ -79,6 +84,6 @@ mod tests {
         let error = write(dir.path(), b"x").unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::IsADirectory);
         let error = write(&dir.path().join("nowhere/file"), b"x").unwrap_err().to_string();
-        assert!(!error.contains(".tmp"), "{error}");
+        assert!(error.starts_with("there is no folder ") && error.ends_with("/nowhere"), "{error}");
     }
 }

@@ -48,11 +48,17 @@ pub(crate) enum Error {
     #[error("the contract cannot be read: {0}")]
     Contract(String),
     #[error(
-        "does not export {}: build it with the bindings of this contract{}",
+        "does not export {}{}: build it with the bindings of this contract{}",
         listed(.missing),
+        if .found.is_empty() { String::new() } else { format!(", and has {} of another version", listed(.found)) },
         if *.is_command { ", as a library: it exports `_start` and is a program (clang: -mexec-model=reactor; Go: -buildmode=c-shared)" } else { "" }
     )]
-    MissingExports { missing: Vec<String>, is_command: bool },
+    MissingExports {
+        missing: Vec<String>,
+        /// The same, but for their version.
+        found: Vec<String>,
+        is_command: bool,
+    },
     #[error("exports no `cabi_realloc`, by which the host makes room for what it hands over: link the bindings' own, or export one")]
     NoRealloc,
     #[error("exports no memory: export it as `memory`")]
@@ -98,7 +104,8 @@ fn check(module: &Module, contract: &Contract) -> Result<(), Error> {
         .map(first)
         .collect();
     if !missing.is_empty() {
-        return Err(Error::MissingExports { missing, is_command: module.exports("_start") });
+        let found = missing.iter().flat_map(|missing| module.exports_like(missing)).collect();
+        return Err(Error::MissingExports { missing, found, is_command: module.exports("_start") });
     }
     if !["memory", "cm32p2_memory"].iter().any(|name| module.exports(name)) {
         return Err(Error::NoMemory);

@@ -51,6 +51,13 @@ impl Module {
         self.exports.contains(name)
     }
 
+    /// Those that differ from `name` in what follows its `@` alone; the first few.
+    pub(super) fn exports_like(&self, name: &str) -> Vec<String> {
+        let Some((interface, _)) = name.split_once('@') else { return Vec::new() };
+        let is_like = |export: &&String| export.split_once('@').is_some_and(|(found, _)| found == interface);
+        self.exports.iter().filter(is_like).take(NAMED_MAX).cloned().collect()
+    }
+
     pub(super) fn imports_of(&self, from: &str) -> Vec<String> {
         self.imports_but(|module| module != from)
     }

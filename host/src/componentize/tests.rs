@@ -20,7 +20,7 @@ fn core(parts: &[&str]) -> Vec<u8> {
 #[track_caller]
 fn check(parts: &[&str], target: Target<'_>, imports: &[&str]) {
     let component = componentize(&core(parts), target).unwrap();
-    let engine = Engine::new(EngineConfig { instances_max: 1, ..EngineConfig::default() }).unwrap();
+    let engine = Engine::new(EngineConfig { instances_max: 1 }).unwrap();
     let plugin = engine.load_blocking(&component).unwrap();
     assert_eq!(plugin.contract_version(), "0.1.0");
     for import in imports {
@@ -58,7 +58,11 @@ fn a_folder_of_ones_own() {
     let ours = Target { wit: Some(&root.join("wit")), ..BUNDLED };
     check(&[COUNTS, MEMORY, REALLOC, HANDLE], Target { world: Some("plugin"), ..ours }, &["tripline:trigger/counters@0.1.0"]);
     check(&[MEMORY, REALLOC, HANDLE], ours, &[]);
-    check_refused(&core(&[MEMORY, REALLOC, HANDLE]), Target { world: Some("plug"), ..ours }, &["contract cannot be read", "plug"]);
+    check_refused(
+        &core(&[MEMORY, REALLOC, HANDLE]),
+        Target { world: Some("plug"), ..ours },
+        &["contract cannot be read", "it has these worlds: ", "plugin-with-http"],
+    );
     let other = root.join("host/runtime/tests/wit/0.0.9");
     check_refused(&core(&[MEMORY, REALLOC, HANDLE]), Target { wit: Some(&other), ..ours }, &["`tripline:trigger/handler@0.0.9#handle`"]);
     check_refused(&core(&[]), Target { wit: Some(Path::new("/nonexistent")), ..ours }, &["/nonexistent"]);
@@ -77,6 +81,8 @@ fn what_is_no_core_module() {
 #[test]
 fn what_the_module_lacks_by_name() {
     check_refused(&core(&[MEMORY, REALLOC]), BUNDLED, &["does not export `tripline:trigger/handler@0.1.0#handle`", "bindings"]);
+    let newer = HANDLE.replace("@0.1.0", "@0.2.0");
+    check_refused(&core(&[MEMORY, REALLOC, &newer]), BUNDLED, &[", and has `tripline:trigger/handler@0.2.0#handle` of another version"]);
     let program = r#"(func (export "_start"))"#;
     check_refused(&core(&[MEMORY, REALLOC, program]), BUNDLED, &["`_start` and is a program", "-buildmode=c-shared"]);
     check_refused(&core(&[MEMORY, HANDLE]), BUNDLED, &["no `cabi_realloc`"]);

@@ -42,7 +42,10 @@ impl Contract {
         let world = match (resolve.select_world(&[package], world), world) {
             // Of several, the one with all that there is: what a module does not import, the component does not either.
             (Err(error), None) => resolve.select_world(&[package], Some(WORLD)).map_err(|_| error)?,
-            (selected, _) => selected?,
+            (selected, _) => selected.with_context(|| {
+                let worlds: Vec<&str> = resolve.packages[package].worlds.keys().map(String::as_str).collect();
+                format!("it has these worlds: {}", worlds.join(", "))
+            })?,
         };
         Ok(Self { resolve, world })
     }

@@ -49,10 +49,27 @@ impl Faults {
     }
 }
 
-impl fmt::Display for Faults {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for fault in &self.list {
-            write!(f, "{}:", self.file)?;
+impl Faults {
+    /// Each with its remedy, and a line break at the end.
+    pub(crate) fn lines(&self) -> String {
+        let mut lines = String::new();
+        // Writing into a String cannot fail.
+        let _ = self.write(&mut lines);
+        lines
+    }
+
+    /// `3 faults in tripline.toml`.
+    pub(crate) fn count(&self) -> String {
+        match self.list.len() {
+            1 => format!("1 fault in {}", self.file),
+            count => format!("{count} faults in {}", self.file),
+        }
+    }
+
+    fn write(&self, f: &mut impl fmt::Write) -> fmt::Result {
+        for (at, fault) in self.list.iter().enumerate() {
+            // Who tells the first calls it an error.
+            write!(f, "{}{}:", if at == 0 { "" } else { "error: " }, self.file)?;
             if let Some(Place { line, column }) = fault.place {
                 write!(f, "{line}:{column}:")?;
             }
@@ -61,10 +78,14 @@ impl fmt::Display for Faults {
             }
             writeln!(f, " {}\n  remedy: {}", fault.what, fault.remedy)?;
         }
-        match self.list.len() {
-            1 => write!(f, "1 fault in {}", self.file),
-            count => write!(f, "{count} faults in {}", self.file),
-        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f)?;
+        f.write_str(&self.count())
     }
 }
 

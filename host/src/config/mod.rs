@@ -201,6 +201,13 @@ impl Config {
         Self::load_with(path, Some(env))
     }
 
+    /// The same; with faults, the config as far as it can be read, for who looks at plugins: its triggers have defaults where they have faults.
+    pub(crate) fn load_far(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, (Faults, Option<Box<Self>>)> {
+        let file = path.display().to_string();
+        let text = text_of(path, &file).map_err(|faults| (faults, None))?;
+        Self::parse_far(&text, &file, base_of(path), Some(env))
+    }
+
     /// The same without a look at any secret: passwords are empty. For who reaches nobody.
     pub fn load_without_secrets(path: &Path) -> Result<Self, Faults> {
         Self::load_with(path, None)
@@ -235,6 +242,10 @@ impl Config {
     }
 
     fn parse_with(text: &str, file: &str, base: &Path, env: Option<&read::Env<'_>>) -> Result<Self, Faults> {
+        Self::parse_far(text, file, base, env).map_err(|(faults, _)| faults)
+    }
+
+    fn parse_far(text: &str, file: &str, base: &Path, env: Option<&read::Env<'_>>) -> Result<Self, (Faults, Option<Box<Self>>)> {
         let source = Source::new(text, base, env);
         let (tree, errors) = DeTable::parse_recoverable(text);
         for error in &errors {
@@ -242,14 +253,16 @@ impl Config {
         }
         let tree = DeValue::Table(tree.into_inner());
         let config = read(&Value::root(&source, &tree));
+        // Of a file that is no TOML, whatever is read is a guess.
+        let is_broken = source.is_broken();
         let (faults, warnings) = source.into_findings();
         match (config, Faults::of(file, faults)) {
             (Some(config), None) => {
                 let warnings = warnings.into_iter().map(|warning| format!("{file}:{warning}")).collect();
                 Ok(Self { warnings, ..config })
             }
-            (_, Some(faults)) => Err(faults),
-            (None, None) => Err(Faults::whole_file(file, "is no config".to_owned(), "docs/config.md has a sample")),
+            (config, Some(faults)) => Err((faults, config.filter(|_| !is_broken).map(Box::new))),
+            (None, None) => Err((Faults::whole_file(file, "is no config".to_owned(), "docs/config.md has a sample"), None)),
         }
     }
 }

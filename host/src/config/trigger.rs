@@ -32,7 +32,7 @@ pub(super) struct Known<'k> {
     pub(super) bundled: Vec<&'static str>,
 }
 
-/// None when something needed is missing or wrong.
+/// None when its plugin is missing or wrong. What else is has been told, and has a default here, for who looks at the plugin.
 pub(super) fn trigger(name: &str, value: &Value<'_>, known: &Known<'_>) -> Option<TriggerConfig> {
     let section = value.section(&TRIGGER)?;
     let stream = section
@@ -56,12 +56,12 @@ pub(super) fn trigger(name: &str, value: &Value<'_>, known: &Known<'_>) -> Optio
     let settings = section.get("settings").map(|value| settings::settings(&value)).unwrap_or_default();
     Some(TriggerConfig {
         name: TriggerName::from(name),
-        stream: StreamName::from(stream?),
+        stream: StreamName::from(stream.unwrap_or_default()),
         start,
         paused,
         plugin: plugin?,
         sha256,
-        view: view?,
+        view: view.unwrap_or(View { kind: ViewType::KeysOnly, attributes: None }),
         filters: Arc::new(filters),
         policy,
         limits,

@@ -138,9 +138,7 @@ impl Place {
             }
         }
         for mailer in config.mailers.values_mut() {
-            if !matches!(mailer.transport, Transport::File { .. }) {
-                mailer.transport = Transport::File { dir: self.dir.join(MAIL) };
-            }
+            mailer.transport = Transport::File { dir: self.dir.join(MAIL) };
         }
         for (connection, table, followed) in tables {
             let keys = config.dev.keys.get(&table).cloned();

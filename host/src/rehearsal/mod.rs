@@ -5,6 +5,7 @@
 //! Knows nothing of files and of the terminal, and prints nothing.
 
 mod answers;
+mod bound;
 mod events;
 mod expect;
 mod fill;
@@ -14,6 +15,7 @@ mod play;
 mod reach;
 mod show;
 mod stage;
+mod tables;
 mod told;
 mod value;
 mod web;
@@ -38,7 +40,8 @@ pub(crate) use told::Told;
 use crate::config::TriggerConfig;
 use crate::plugins;
 use play::Play;
-use stage::{Clock, Stage, Table};
+use stage::{Clock, Stage};
+use tables::Table;
 use web::Web;
 
 /// Deliveries of a change, at most: a policy that allows more is cut here, and the change told as given up by the rehearsal.
@@ -86,9 +89,7 @@ pub(crate) async fn run(setup: &Setup, events: &Events) -> Result<Told> {
 /// Says what the plugin can ask for and is not granted.
 async fn load(setup: &Setup) -> Result<Plugin> {
     let trigger = &setup.trigger;
-    let defaults = EngineConfig::default();
-    let memory_bytes_max = defaults.memory_bytes_max.max(trigger.limits.memory_bytes_max);
-    let engine = plugins::engine_of_command(EngineConfig { instances_max: 1, memory_bytes_max }, setup.cache)?;
+    let engine = plugins::engine_of_command(EngineConfig { instances_max: 1 }, setup.cache)?;
     let loaded = match plugins::source(&trigger.plugin) {
         Ok(source) => source.load(&engine).await.map_err(|error| error.to_string()),
         Err(reason) => Err(reason),

@@ -21,7 +21,7 @@ use tripline_runtime::{Plugin, TriggerContext};
 
 use super::reach::{Measured, Read, Write};
 use super::stage::{Clock, Stage};
-use super::told::{Call, ChangeTold, EffectTold, End, Failed, Json, Log, Told};
+use super::told::{Call, ChangeTold, EffectTold, End, Failed, Json, Log, More, Told};
 use super::web::Request;
 use super::{ATTEMPTS_MAX, Events};
 
@@ -55,6 +55,7 @@ struct Part {
     writes: Vec<Write>,
     requests: Vec<Request>,
     metrics: Vec<Measured>,
+    untold: Vec<More>,
     /// Of its last delivery: they hold once it is acknowledged.
     made: Vec<Mutation>,
     effects: Vec<EffectTold>,
@@ -73,6 +74,7 @@ impl Part {
             writes: Vec::new(),
             requests: Vec::new(),
             metrics: Vec::new(),
+            untold: Vec::new(),
             made: Vec::new(),
             effects: Vec::new(),
             stuck: None,
@@ -173,7 +175,7 @@ impl<'a> Play<'a> {
             .collect();
         let mut changes: Vec<usize> = places.iter().map(|place| place + 1).filter(|_| places.len() > 1).collect();
         changes.sort_unstable();
-        let call = Call { attempt: batch.attempt, changes };
+        let call = Call { attempt: batch.attempt, changes: changes.into() };
         let said = self.stage.take();
         if let Some(first) = places.iter().min() {
             let first = &mut self.parts[*first];
@@ -183,6 +185,9 @@ impl<'a> Play<'a> {
                 .metrics
                 .extend(said.metrics.into_iter().map(|(metric, sample)| Measured::of(&metric, sample, &call)));
             first.writes.extend(said.writes.into_iter().map(|written| Write::of(written, &call)));
+            if !said.untold.is_empty() {
+                first.untold.push(More { untold: said.untold, call: call.clone() });
+            }
             first.requests.extend(said.requests.into_iter().map(|requested| Request::of(requested, &call)));
         }
         for (index, place) in (0u32..).zip(&places) {
@@ -197,8 +202,9 @@ impl<'a> Play<'a> {
                 .collect();
             if let Some(failure) = failure_of(&report.outcome, index) {
                 // Its own failure is not the others' business.
-                let changes = if matches!(report.outcome, Outcome::Failed(_)) { call.changes.clone() } else { Vec::new() };
-                part.failures.push(Failed { reason: failure.reason.clone(), call: Call { changes, ..call } });
+                let changes = if matches!(report.outcome, Outcome::Failed(_)) { call.changes.clone() } else { Arc::default() };
+                part.failures
+                    .push(Failed { reason: failure.reason.clone(), call: Call { attempt: call.attempt, changes } });
             }
         }
     }
@@ -290,6 +296,7 @@ impl Part {
             writes: self.writes,
             requests: self.requests,
             metrics: self.metrics,
+            untold: self.untold,
             effects: self.effects,
         }
     }

@@ -7,7 +7,7 @@ use std::fmt;
 use tripline_core::effect::CounterKey;
 use tripline_core::port::{MetricSample, Placeholders, TransactAction, WriteOperation};
 
-use super::stage::{Looked, Written};
+use super::tables::{Looked, Written};
 use super::told::{Call, Json, as_map};
 use crate::cli::output::tame;
 
@@ -17,6 +17,8 @@ pub(super) struct Read {
     key: Json,
     #[serde(skip_serializing_if = "Option::is_none")]
     found: Option<Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<String>,
     #[serde(flatten)]
     call: Call,
 }
@@ -85,8 +87,8 @@ enum Sample {
 
 impl Read {
     pub(super) fn of(looked: Looked, call: &Call) -> Self {
-        let Looked { target, key, found } = looked;
-        Self { table: target, key: Json::of(&key), found: found.as_deref().map(Json::of), call: call.clone() }
+        let Looked { target, key, found, refused } = looked;
+        Self { table: target, key: Json::of(&key), found: found.as_deref().map(Json::of), refused, call: call.clone() }
     }
 }
 
@@ -141,7 +143,11 @@ impl Measured {
 
 impl fmt::Display for Read {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let found = self.found.as_ref().map_or("nothing".into(), |found| tame(found.as_str()));
+        let found = match (&self.found, &self.refused) {
+            (Some(found), _) => tame(found.as_str()),
+            (None, Some(reason)) => format!("refused: {}", tame(reason)),
+            (None, None) => "nothing".to_owned(),
+        };
         writeln!(f, "  read{} {} {}: {found}", self.call, tame(&self.table), tame(self.key.as_str()))
     }
 }

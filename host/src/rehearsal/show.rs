@@ -38,6 +38,7 @@ impl fmt::Display for ChangeTold {
         self.writes.iter().try_for_each(|write| write.fmt(f))?;
         self.requests.iter().try_for_each(|request| request.fmt(f))?;
         self.metrics.iter().try_for_each(|measured| measured.fmt(f))?;
+        self.untold.iter().try_for_each(|more| writeln!(f, "  and{} {}", more.call, more.untold))?;
         self.effects.iter().try_for_each(|effect| effect.fmt(f))
     }
 }

@@ -1,24 +1,22 @@
-//! What a rehearsed plugin finds in place of the world: a clock that jumps, tables that record, state in memory.
+//! What a rehearsed plugin finds in place of the world: a clock that jumps, state in memory, and somebody who writes down what it says and does.
 //!
 //! Invariants: state is what settlements have made of it, and nothing else; each entry has a version that its key never had before. What a call says
-//! and writes is taken once, by who made the call.
-//! A table holds what was put into it and not deleted; it judges no condition and works out no update.
+//! and writes is taken once, by who made the call; what is beyond `bound`, as a number. Tables are in `tables`.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tripline_capability::tables;
 use tripline_core::delivery::Seen;
 use tripline_core::effect::{CounterKey, Mutation};
+use tripline_core::limits::METRIC_SERIES_MAX;
 use tripline_core::name::TriggerName;
-use tripline_core::port::{
-    BoxFuture, MetricKind, MetricSample, MetricSink, StateEntry, StateReader, StoreError, TableReadError, TableSpot, TableTarget,
-    TableWrite, TransactAction, TransactError, Transaction, WriteError, WriteOperation,
-};
+use tripline_core::port::{BoxFuture, MetricKind, MetricSample, MetricSink, StateEntry, StateReader, StoreError};
 use tripline_core::signal::{LogLevel, Signal, Signals};
 use tripline_core::time::Timestamp;
 
+use super::bound::{Room, Untold};
+use super::tables::{Items, Looked, Written};
 use super::web::Requested;
 
 /// Goes forward when it is told to.
@@ -49,6 +47,7 @@ pub(super) struct Said {
     pub(super) writes: Vec<Written>,
     pub(super) requests: Vec<Requested>,
     pub(super) metrics: Vec<(CounterKey, MetricSample)>,
+    pub(super) untold: Untold,
 }
 
 #[derive(Clone, Debug)]
@@ -59,34 +58,17 @@ pub(super) struct Line {
     pub(super) message: String,
 }
 
-#[derive(Clone, Debug)]
-pub(super) struct Written {
-    pub(super) target: Box<str>,
-    pub(super) action: TransactAction,
-    /// Which of the rehearsal's transactions it is a part of.
-    pub(super) transaction: Option<usize>,
-    /// Why no table takes it.
-    pub(super) refused: Option<String>,
-}
-
-/// A key that was asked for.
-#[derive(Clone, Debug)]
-pub(super) struct Looked {
-    pub(super) target: Box<str>,
-    pub(super) key: String,
-    pub(super) found: Option<String>,
-}
-
 #[derive(Debug, Default)]
 pub(super) struct Stage(Mutex<Inner>);
 
 #[derive(Debug, Default)]
-struct Inner {
-    said: Said,
+pub(super) struct Inner {
+    pub(super) said: Said,
+    pub(super) room: Room,
     state: BTreeMap<Box<str>, Entry>,
-    /// Of each target, in the order of the puts.
-    items: BTreeMap<Box<str>, Vec<String>>,
-    transactions: usize,
+    pub(super) items: Items,
+    pub(super) transactions: usize,
+    /// The kinds of the first names; a host drops what is beyond.
     metrics: BTreeMap<Box<str>, MetricKind>,
     /// The last that was given.
     version: u64,
@@ -106,67 +88,22 @@ impl Inner {
     }
 }
 
-impl Inner {
-    /// As the host's tables: what is no write of any table is refused.
-    fn write(&mut self, target: &str, write: TableWrite) -> Result<(), WriteError> {
-        let checked = tables::check(&write);
-        if checked.is_ok() {
-            self.keep(target, &write);
-        }
-        let (action, refused) = (TransactAction::Write(write), checked.clone().err());
-        self.said.writes.push(Written { target: target.into(), action, transaction: None, refused });
-        checked.map_err(WriteError::Invalid)
-    }
-
-    fn transact(&mut self, transaction: Transaction) -> Result<(), TransactError> {
-        self.transactions += 1;
-        let checked: Vec<_> = transaction.writes.iter().map(|write| tables::check_transact(&write.action)).collect();
-        let refused = (0..)
-            .zip(&checked)
-            .find_map(|(index, checked)| Some(format!("write {index}: {}", checked.as_ref().err()?)));
-        for write in transaction.writes {
-            if let (None, TransactAction::Write(write), target) = (&refused, &write.action, &write.spot.table) {
-                self.keep(&target.clone(), write);
-            }
-            let (target, transaction) = (write.spot.table.clone(), Some(self.transactions));
-            self.said
-                .writes
-                .push(Written { target, action: write.action, transaction, refused: refused.clone() });
-        }
-        refused.map_or(Ok(()), |reason| Err(TransactError::Invalid(reason)))
-    }
-
-    fn keep(&mut self, target: &str, write: &TableWrite) {
-        let items = self.items.entry(target.into()).or_default();
-        match &write.operation {
-            WriteOperation::Put(item) => items.push(item.clone()),
-            WriteOperation::Delete(key) => items.retain(|item| !tables::is_at(item, key)),
-            // What it makes of the item is not worked out.
-            WriteOperation::Update { .. } => {}
-        }
-    }
-
-    fn look(&mut self, target: &str, key: String) -> Option<String> {
-        let items = self.items.get(target).map_or(&[][..], Vec::as_slice);
-        let found = items.iter().rev().find(|item| tables::is_at(item, &key)).cloned();
-        self.said.reads.push(Looked { target: target.into(), key, found: found.clone() });
-        found
-    }
-}
-
 impl Stage {
-    fn inner(&self) -> MutexGuard<'_, Inner> {
+    pub(super) fn inner(&self) -> MutexGuard<'_, Inner> {
         // Nothing in here panics halfway through a change.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What was said and written since it was last asked.
     pub(super) fn take(&self) -> Said {
-        std::mem::take(&mut self.inner().said)
+        let mut inner = self.inner();
+        inner.room.next_call();
+        std::mem::take(&mut inner.said)
     }
 
     pub(super) fn requested(&self, requested: Requested) {
-        self.inner().said.requests.push(requested);
+        let Inner { said, room, .. } = &mut *self.inner();
+        if room.takes(requested.bytes()) { said.requests.push(requested) } else { said.untold.requests += 1 }
     }
 
     /// One transaction. `Err`: nothing of it holds, since these keys are not as they were seen.
@@ -203,7 +140,8 @@ impl Signals for Stage {
             // How long a call took is no part of what it does.
             _ => return,
         };
-        self.inner().said.logs.push(line);
+        let Inner { said, room, .. } = &mut *self.inner();
+        if room.takes_line(line.context.len() + line.message.len()) { said.logs.push(line) } else { said.untold.logs += 1 }
     }
 }
 
@@ -220,45 +158,22 @@ impl StateReader for Stage {
     }
 }
 
-/// One target.
-#[derive(Debug)]
-pub(super) struct Table {
-    pub(super) name: Box<str>,
-    pub(super) stage: Arc<Stage>,
-}
-
-impl TableTarget for Table {
-    fn spot(&self) -> Arc<TableSpot> {
-        // All of one place, as far as a rehearsal knows.
-        Arc::new(TableSpot { home: Box::default(), table: self.name.clone(), keys: Box::default() })
-    }
-
-    fn write(&self, writes: Vec<TableWrite>) -> BoxFuture<'_, Vec<Result<(), WriteError>>> {
-        let mut inner = self.stage.inner();
-        let answers = writes.into_iter().map(|write| inner.write(&self.name, write)).collect();
-        Box::pin(async move { answers })
-    }
-
-    fn transact(&self, transaction: Transaction) -> BoxFuture<'_, Result<(), TransactError>> {
-        let answer = self.stage.inner().transact(transaction);
-        Box::pin(async move { answer })
-    }
-
-    fn get(&self, keys: Vec<String>, _: bool) -> BoxFuture<'_, Result<Vec<Option<String>>, TableReadError>> {
-        let mut inner = self.stage.inner();
-        let answer = keys.into_iter().map(|key| inner.look(&self.name, key)).collect();
-        Box::pin(async move { Ok(answer) })
-    }
-}
-
 impl MetricSink for Stage {
     fn record(&self, metric: CounterKey, sample: MetricSample) -> Result<(), String> {
-        let mut inner = self.inner();
-        let kind = *inner.metrics.entry(metric.name.clone()).or_insert(sample.kind());
+        let Inner { said, room, metrics, .. } = &mut *self.inner();
+        let kind = metrics.get(&metric.name).copied().unwrap_or(sample.kind());
         if kind != sample.kind() {
             return Err(format!("the metric `{}` is a {} already, and no {}", metric.name, kind.as_str(), sample.kind().as_str()));
         }
-        inner.said.metrics.push((metric, sample));
+        if metrics.len() < METRIC_SERIES_MAX {
+            metrics.insert(metric.name.clone(), kind);
+        }
+        let labels: usize = metric.labels().iter().map(|(name, value)| name.len() + value.len()).sum();
+        if room.takes(metric.name.len() + labels) {
+            said.metrics.push((metric, sample))
+        } else {
+            said.untold.samples += 1
+        }
         Ok(())
     }
 }
@@ -295,30 +210,6 @@ mod tests {
         assert_eq!(version(&stage, "k", 0), Some(1));
         stage.commit(&[set("k", b"b", None)], &[seen(Some(1))]).unwrap();
         assert_eq!(version(&stage, "k", 0), Some(2));
-    }
-
-    #[test]
-    fn a_table_holds_what_was_put_and_not_deleted() {
-        let stage = Arc::<Stage>::default();
-        let mut inner = stage.inner();
-        let write = |operation| TableWrite { operation, condition: None, placeholders: Default::default() };
-        let put = |item: &str| write(WriteOperation::Put(item.to_owned()));
-        for item in [r#"{"id":{"S":"a"},"n":{"N":"1"}}"#, r#"{"id":{"S":"a"},"n":{"N":"2"}}"#, r#"{"id":{"N":"1.0"}}"#] {
-            inner.write("t", put(item)).unwrap();
-        }
-        let a = r#"{"id":{"S":"a"}}"#;
-        assert_eq!(inner.look("t", a.to_owned()).as_deref(), Some(r#"{"id":{"S":"a"},"n":{"N":"2"}}"#));
-        assert_eq!(inner.look("t", r#"{"id":{"N":"1"}}"#.to_owned()).as_deref(), Some(r#"{"id":{"N":"1.0"}}"#));
-        assert_eq!([inner.look("other", a.to_owned()), inner.look("t", "{}".to_owned())], [None, None]);
-        inner.write("t", write(WriteOperation::Delete(a.to_owned()))).unwrap();
-        assert_eq!(inner.look("t", a.to_owned()), None);
-        let spot = Arc::new(TableSpot { home: "".into(), table: "t".into(), keys: Box::default() });
-        let transact = |write| tripline_core::port::Transact { spot: spot.clone(), action: TransactAction::Write(write) };
-        let bad = Transaction { token: String::new(), writes: vec![transact(put(a)), transact(put("[]"))] };
-        assert!(matches!(inner.transact(bad), Err(TransactError::Invalid(reason)) if reason.starts_with("write 1: ")));
-        assert_eq!(inner.look("t", a.to_owned()), None);
-        inner.transact(Transaction { token: String::new(), writes: vec![transact(put(a))] }).unwrap();
-        assert_eq!(inner.look("t", a.to_owned()).as_deref(), Some(a));
     }
 
     #[test]

@@ -3,12 +3,15 @@
 //! Invariant: nothing in here differs between two runs of one input: no time that passed, no path, no version of plugin or host.
 //! As JSON, what is empty is left out; how it looks to people, `show` knows.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use tripline_core::effect::{Mail, Mutation};
 
+use super::bound::Untold;
 use super::reach::{Measured, Read, Write};
 use super::stage::Line;
 use super::web::Request;
@@ -43,6 +46,9 @@ pub(super) struct ChangeTold {
     pub(super) requests: Vec<Request>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) metrics: Vec<Measured>,
+    /// What is beyond the bound of a call.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) untold: Vec<More>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) effects: Vec<EffectTold>,
 }
@@ -84,8 +90,17 @@ pub(super) struct Call {
     #[serde(skip_serializing_if = "is_one")]
     pub(super) attempt: u32,
     /// Those that were in it, by their places in the file; none: one alone.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) changes: Vec<usize>,
+    #[serde(skip_serializing_if = "is_alone", serialize_with = "numbers")]
+    pub(super) changes: Arc<[usize]>,
+}
+
+/// What one call did besides what is shown of it.
+#[derive(Debug, serde::Serialize)]
+pub(super) struct More {
+    #[serde(flatten)]
+    pub(super) untold: Untold,
+    #[serde(flatten)]
+    pub(super) call: Call,
 }
 
 #[derive(Debug, serde::Serialize)]
@@ -154,6 +169,14 @@ pub(super) struct MailTold {
     /// The outbox has one of this Message-ID, and takes no other.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) again: bool,
+}
+
+fn is_alone(changes: &Arc<[usize]>) -> bool {
+    changes.is_empty()
+}
+
+fn numbers<S: Serializer>(changes: &Arc<[usize]>, serializer: S) -> Result<S::Ok, S::Error> {
+    changes.as_ref().serialize(serializer)
 }
 
 fn is_zero(number: &u32) -> bool {
@@ -306,6 +329,12 @@ impl Told {
             summary.writes += change.writes.iter().filter(|write| write.writes()).count();
             summary.reads += change.reads.len();
             summary.metrics += change.metrics.len();
+            for More { untold, .. } in &change.untold {
+                summary.requests += untold.requests;
+                summary.writes += untold.writes;
+                summary.reads += untold.reads;
+                summary.metrics += untold.samples;
+            }
         }
         summary
     }

@@ -62,6 +62,13 @@ pub(super) struct Requested {
     end: End,
 }
 
+impl Requested {
+    pub(super) fn bytes(&self) -> usize {
+        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        self.method.len() + self.url.len() + headers + self.body.len()
+    }
+}
+
 /// As it is told: made at once, whatever becomes of the change.
 #[derive(Debug, serde::Serialize)]
 pub(super) struct Request {

@@ -121,6 +121,19 @@ async fn check_says_all_faults_in_one_go_and_what_plugins_ask_for() {
             .all(|fault| fault["line"].is_u64() && fault["remedy"].is_string()),
         "{faults}"
     );
+    // The faults of plugins, where it is known which they are.
+    std::fs::write(place.dir.path().join("text.wasm"), "no plugin").unwrap();
+    place.edit("bundled:analytics-counter", "text.wasm");
+    let told = ["error: triggers.stats: plugin `", "text.wasm`: not WebAssembly", "2 faults in ", ", and 1 of a plugin"];
+    check_fault(&args, &told);
+    check_fault(&["run", "-c", file.to_str().unwrap()], &told);
+    let faults: Value = serde_json::from_slice(&output(&[&args[..], &["--json"]].concat()).stdout).unwrap();
+    let last = faults["faults"].as_array().unwrap().last().unwrap();
+    assert_eq!(
+        (&last["key"], &last["remedy"]),
+        (&Value::from("triggers.stats.plugin"), &Value::from("name the file that the build makes")),
+        "{faults}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,6 +141,12 @@ async fn settings_that_a_plugin_refuses_are_a_fault_of_check() {
     let place = Place::embedded().await;
     place.edit("subject = \"Welcome, {{ new.name }}\"", "subject = \"Welcome, {{ new.name\"");
     check_fault(&["check", "-c", place.config_file().to_str().unwrap()], &["triggers.welcome", "subject"]);
+    // Its trigger is sound, though the rest is not.
+    place.edit("[host]", "[host]\ncolour = \"red\"");
+    check_fault(
+        &["check", "-c", place.config_file().to_str().unwrap()],
+        &["host.colour", "triggers.welcome", "subject", ", and 1 of a plugin"],
+    );
 }
 
 #[test]

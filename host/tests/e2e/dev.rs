@@ -122,14 +122,22 @@ fn once_fails_where_something_does() {
 /// Whatever the mailer's server is; and a password that nobody has set is no fault here.
 #[tokio::test(flavor = "multi_thread")]
 async fn mail_goes_into_files() {
-    let dir = project(MAILER);
+    check_mail(MAILER, "TRIPLINE_TEST_NOT_SET").await;
+    let login = "username = \"shop\"\npassword = { env = \"TRIPLINE_TEST_NOT_SET\" }\n";
+    let dir = check_mail(&MAILER.replace("smtp://mail.example.invalid:587", "file:mails").replace(login, ""), "").await;
+    assert_eq!(fs::read_dir(dir.path().join("mails")).unwrap().count(), 0, "mail in a folder that is not dev's");
+}
+
+async fn check_mail(config: &str, said_first: &str) -> TempDir {
+    let dir = project(config);
+    fs::create_dir(dir.path().join("mails")).unwrap();
     save(
         dir.path(),
         "events.jsonl",
         r#"{"eventName":"INSERT","dynamodb":{"Keys":{"id":{"S":"u-1"}},"NewImage":{"id":{"S":"u-1"},"email":{"S":"ann@example.com"}}}}"#,
     );
     let mut author = Author::start(dev(dir.path()));
-    author.until("TRIPLINE_TEST_NOT_SET");
+    author.until(said_first);
     author.until("1 INSERT");
     let mails = dir.path().join("tripline-data/dev/mail");
     let sent = async {
@@ -145,6 +153,7 @@ async fn mail_goes_into_files() {
     assert!(mail.contains("To: ann@example.com") && mail.contains("Subject: Welcome") && mail.contains("Hello"), "{mail}");
     let (status, said) = author.interrupt();
     assert!(status.success(), "{status}: {said}");
+    dir
 }
 
 const BUILD: &str = r#"build = "cp source.wasm plugin.wasm""#;

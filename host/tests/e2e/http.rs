@@ -51,7 +51,7 @@ impl Signals for Lines {
 async fn fixture() -> Plugin {
     static FIXTURE: OnceCell<Plugin> = OnceCell::const_new();
     let load = async || {
-        let engine = Engine::new(EngineConfig { instances_max: 4, memory_bytes_max: 256 << 20 }).unwrap();
+        let engine = Engine::new(EngineConfig { instances_max: 4 }).unwrap();
         engine.load(tripline_bundled::FIXTURE).await.unwrap()
     };
     FIXTURE.get_or_init(load).await.clone()

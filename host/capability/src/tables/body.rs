@@ -10,10 +10,12 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tripline_core::port::{Placeholders, TableSpot, TableWrite, Transact, TransactAction, Transaction, WriteOperation};
 
+use super::anywhere;
 use super::key::{ItemKey, item_key, object};
 
 /// DynamoDB takes no larger request.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+const ITEM_MAX: &str = "items up to 400 KB";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
@@ -65,7 +67,7 @@ struct TransactRequest<'a> {
 /// `Err` says what is wrong with the guest's write.
 pub(super) fn prepare(spot: &TableSpot, write: &TableWrite) -> Result<(ItemKey, Prepared), String> {
     let (action, key, request) = request(spot, write)?;
-    Ok((key, Prepared { action, body: bounded(&request, "items up to 400 KB")? }))
+    Ok((key, Prepared { action, body: bounded(&request, ITEM_MAX)? }))
 }
 
 /// What is in it DynamoDB counts by itself, and by less: a short attribute's JSON has several times its bytes.
@@ -87,18 +89,28 @@ pub(super) fn prepare_transaction(transaction: &Transaction) -> Result<Bytes, St
 
 /// What a write must be for any table, whatever its key: `Err` says what is wrong with it.
 pub fn check(write: &TableWrite) -> Result<(), String> {
-    request(&anywhere(), write).map(drop)
+    let spot = unknown();
+    let (action, _, request) = request(&spot, write)?;
+    bounded(&request, ITEM_MAX)?;
+    match (action, request.item, request.key) {
+        (Action::Put, Some(item), _) => anywhere::item(item).map_err(|reason| format!("the item: {reason}")),
+        (_, _, key) => key.map_or(Ok(()), anywhere::key).map_err(|reason| format!("the key: {reason}")),
+    }
 }
 
 /// As `check`, for one write of a transaction.
 pub fn check_transact(action: &TransactAction) -> Result<(), String> {
     match action {
         TransactAction::Write(write) => check(write),
-        TransactAction::Check { key, placeholders, .. } => check_request(&anywhere(), key, placeholders).map(drop),
+        TransactAction::Check { key, placeholders, .. } => {
+            check_request(&unknown(), key, placeholders)?;
+            anywhere::check_key(key).map_err(|reason| format!("the key: {reason}"))
+        }
     }
 }
 
-fn anywhere() -> TableSpot {
+/// A table whose key nobody knows.
+fn unknown() -> TableSpot {
     TableSpot { home: Box::default(), table: Box::default(), keys: Box::default() }
 }
 

@@ -5,6 +5,7 @@
 //! A write is never repeated here: the trigger's policy decides, and a hidden second try would answer a conditional write that
 //! had passed with "the condition did not hold". Reads that are throttled are, for a few seconds.
 
+mod anywhere;
 mod body;
 mod failure;
 mod key;
@@ -12,7 +13,9 @@ mod read;
 mod target;
 mod transact;
 
+pub use anywhere::check_key;
 pub use body::{check, check_transact};
 pub use failure::TargetError;
 pub use key::is_at;
+pub use read::within;
 pub use target::{Named, Target};

@@ -209,7 +209,8 @@ impl Target {
     }
 }
 
-fn within(bytes: usize) -> Result<(), TableReadError> {
+/// `Err`: items of so many bytes are too much for one read.
+pub fn within(bytes: usize) -> Result<(), TableReadError> {
     if bytes > TABLE_READ_BYTES_MAX {
         return Err(TableReadError::Invalid(format!(
             "items of more than {TABLE_READ_BYTES_MAX} bytes in one read: read fewer keys at once"

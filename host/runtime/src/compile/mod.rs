@@ -21,6 +21,8 @@ use wasmtime::component::Component;
 
 use self::cache::{Cache, Output};
 use self::entry::EngineKey;
+use self::trusted::Unusable;
+use crate::beyond;
 use crate::engine::Engine;
 use crate::load::{Digested, LoadError};
 
@@ -93,21 +95,23 @@ impl Compiler {
         Self { cache, process: config.process, processes: Semaphore::new(PROCESSES_MAX) }
     }
 
-    /// What is damaged is dropped, with a warning.
-    pub(crate) fn cached(&self, engine: &Engine, digest: &Digested) -> Option<Component> {
-        let (cache, key) = (self.cache.as_ref()?, EngineKey::of(engine.wasmtime()));
+    /// What is damaged is dropped, with a warning; what is sound and asks for too much stays.
+    pub(crate) fn cached(&self, engine: &Engine, digest: &Digested) -> Result<Option<Component>, LoadError> {
+        let Some(cache) = &self.cache else { return Ok(None) };
+        let key = EngineKey::of(engine.wasmtime());
         let name = entry::name(digest, &key);
         let loaded = match cache.read(&name) {
-            Ok(None) => return None,
+            Ok(None) => return Ok(None),
             Ok(Some(bytes)) => trusted::load(engine.wasmtime(), &bytes, digest, &key),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(Unusable::Damaged(error.to_string())),
         };
         match loaded {
-            Ok(component) => Some(component),
-            Err(reason) => {
+            Ok(component) => Ok(Some(component)),
+            Err(Unusable::Beyond(told)) => Err(LoadError::Beyond(told)),
+            Err(Unusable::Damaged(reason)) => {
                 tracing::warn!(entry = %cache.path_of(&name).display(), reason, "compile cache: an entry is damaged; it is dropped, and compiled anew");
                 cache.remove(&name);
-                None
+                Ok(None)
             }
         }
     }
@@ -118,7 +122,7 @@ impl Compiler {
         let Some(process) = &self.process else {
             let compiling = tokio::task::spawn_blocking(move || Component::from_binary(engine.wasmtime(), &bytes));
             let compiled = compiling.await.map_err(|error| LoadError::Compile(format!("the compiler failed: {error}")))?;
-            let component = compiled.map_err(|error| LoadError::Compile(format!("{error:#}")))?;
+            let component = compiled.map_err(|error| refused(&error))?;
             return Ok(Fresh { component, compiled: Compiled::Here });
         };
         let Ok(_permit) = self.processes.acquire().await else {
@@ -127,13 +131,16 @@ impl Compiler {
         let key = EngineKey::of(engine.wasmtime());
         let output = process.compile(&bytes, &key, priority, self.output().await?).await?;
         let loading = tokio::task::spawn_blocking(move || {
-            let code = output.read()?;
+            let code = output.read().map_err(Unusable::Damaged)?;
             let component = trusted::load(engine.wasmtime(), &code, &digest, &key)?;
-            Ok::<_, String>(Fresh { component, compiled: Compiled::There(output) })
+            Ok(Fresh { component, compiled: Compiled::There(output) })
         });
-        let loaded = loading.await.unwrap_or_else(|error| Err(error.to_string()));
-        loaded.map_err(|reason| {
-            LoadError::Compiler(format!("what the compiler wrote cannot be used: {reason}: touch the plugin's file, and it is tried again"))
+        let loaded = loading.await.unwrap_or_else(|error| Err(Unusable::Damaged(error.to_string())));
+        loaded.map_err(|unusable| match unusable {
+            Unusable::Beyond(told) => LoadError::Beyond(told),
+            Unusable::Damaged(reason) => LoadError::Compiler(format!(
+                "what the compiler wrote cannot be used: {reason}: touch the plugin's file, and it is tried again"
+            )),
         })
     }
 
@@ -169,6 +176,11 @@ impl Compiler {
             tracing::warn!(%error, "compile cache: cannot be written; what was compiled is not kept");
         }
     }
+}
+
+/// Of a compiler in this process.
+pub(crate) fn refused(error: &wasmtime::Error) -> LoadError {
+    beyond::told(error).map_or_else(|| LoadError::Compile(format!("{error:#}")), LoadError::Beyond)
 }
 
 fn write(cache: &Arc<Cache>, component: &Component, digest: &Digested, key: &EngineKey) -> std::io::Result<Output> {

@@ -34,7 +34,7 @@ impl Kept {
     fn engine(&self) -> Engine {
         let cache = CacheConfig { dir: self.path(), make: true, bytes_max: self.bytes_max };
         let compiler = Compiler::new(CompilerConfig { cache: Some(cache), process: None });
-        Engine::compiling(EngineConfig { instances_max: 1, ..EngineConfig::default() }, compiler).unwrap()
+        Engine::compiling(EngineConfig { instances_max: 1 }, compiler).unwrap()
     }
 
     async fn load(&self, bytes: &'static [u8]) -> Plugin {
@@ -111,6 +111,24 @@ async fn a_damaged_entry_is_made_anew() {
     check_spoiled(|path| change(path, |bytes| *bytes.last_mut().unwrap() ^= 1)).await;
     check_spoiled(|path| change(path, |bytes| bytes[5000] ^= 0x10)).await;
     check_spoiled(|path| change(path, |bytes| bytes[0] = 0)).await;
+}
+
+/// As an engine with other bounds has left it.
+#[tokio::test]
+async fn a_sound_entry_of_what_is_too_much_stays() {
+    let more = "(core module $more (table 1 funcref)) ".to_owned() + &"(core instance (instantiate $more))".repeat(17);
+    let bytes: &'static [u8] = component("more", OK, "tripline:trigger/handler@0.1.0", &more).leak();
+    let kept = Kept::new();
+    kept.load(counter()).await;
+    fs::remove_file(kept.entry()).unwrap();
+    let compiler = wasmtime::Engine::new(&crate::engine::compile_settings()).unwrap();
+    let (digest, key, code) = (Digested::of(bytes), EngineKey::of(&compiler), compiler.precompile_component(bytes).unwrap());
+    let entry = kept.path().join(entry::name(&digest, &key));
+    fs::write(&entry, [entry::header(&digest, &key, &code), code].concat()).unwrap();
+    fs::set_permissions(&entry, fs::Permissions::from_mode(0o600)).unwrap();
+    let refused = kept.engine().load(bytes).await.unwrap_err();
+    assert!(matches!(&refused, LoadError::Beyond(told) if told.contains("17 tables")), "{refused}");
+    assert_eq!(kept.entries(), [entry]);
 }
 
 #[tokio::test]
@@ -235,7 +253,7 @@ async fn a_program_that_is_none_is_told_with_a_remedy() {
     let process =
         CompilerProcess { program: "/nonexistent".into(), time_max: std::time::Duration::from_secs(9), memory_bytes_max: 1 << 30 };
     let compiler = Compiler::new(CompilerConfig { cache: None, process: Some(process) });
-    let engine = Engine::compiling(EngineConfig { instances_max: 1, ..EngineConfig::default() }, compiler).unwrap();
+    let engine = Engine::compiling(EngineConfig { instances_max: 1 }, compiler).unwrap();
     let error = engine.load(counter()).await.unwrap_err();
     assert!(matches!(error, LoadError::Compiler(_)), "{error}");
     assert!(error.to_string().contains("/nonexistent") && error.to_string().contains("may start another process"), "{error}");

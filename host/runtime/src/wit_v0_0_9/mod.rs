@@ -15,6 +15,8 @@ use crate::text;
 use crate::wit_v0_1_0::Refused;
 
 pub(crate) const HANDLER: &str = "tripline:trigger/handler@0.0.9";
+pub(crate) const HANDLE: &str =
+    "func(record{trigger: string, changes: list<record{event-id: string, keys: string, new-image: option<string>}>}) -> result<_, string>";
 pub(crate) const IMPORTS: [&str; 2] = ["tripline:trigger/types@0.0.9", "tripline:trigger/counters@0.0.9"];
 
 #[allow(missing_debug_implementations, unreachable_pub, clippy::all, clippy::too_many_lines, reason = "generated from wit/ by wasmtime")]

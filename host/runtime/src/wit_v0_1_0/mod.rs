@@ -22,6 +22,14 @@ use crate::text;
 
 /// The export that makes a component a plugin of this version.
 pub(crate) const HANDLER: &str = "tripline:trigger/handler@0.1.0";
+/// The type of its function.
+pub(crate) const HANDLE: &str = concat!(
+    "func(record{trigger: string, table: string, region: string, stream-arn: string, ",
+    "view: enum{keys-only, new-image, old-image, new-and-old-images}, shard-id: string, attempt: u32, ",
+    "changes: list<record{event-id: string, event-name: enum{insert, modify, remove}, sequence-number: string, created-ms: u64, ",
+    "size-bytes: u64, user-identity: option<tuple<string, string>>, keys: string, new-image: option<string>, old-image: option<string>}>}) -> ",
+    "result<list<record{index: u32, failure: variant{retry(string), reject(string)}}>, variant{retry(string), reject(string)}>"
+);
 
 /// What plugins of this version may import besides WASI 0.2.
 pub(crate) const IMPORTS: [&str; 8] = [
@@ -76,7 +84,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
 pub(crate) struct Handler(bindings::PluginPre<Guest>);
 
 impl Handler {
-    /// `Err` when the export has another type than the contract's.
+    /// `Err` when there is no such export.
     pub(crate) fn new(linked: InstancePre<Guest>) -> wasmtime::Result<Self> {
         bindings::PluginPre::new(linked).map(Self)
     }

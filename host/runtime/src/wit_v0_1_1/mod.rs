@@ -15,6 +15,12 @@ use crate::text;
 use crate::wit_v0_1_0::Refused;
 
 pub(crate) const HANDLER: &str = "tripline:trigger/handler@0.1.1";
+pub(crate) const HANDLE: &str = concat!(
+    "func(record{trigger: string, attempt: u32, changes: list<record{event-id: string, event-name: enum{insert, modify, remove}, ",
+    "sequence-number: string, keys: string, new-image: option<string>, old-image: option<string>}>, behind-ms: u64}) -> ",
+    "result<list<record{index: u32, failure: variant{retry(string), reject(string), postpone(string)}}>, ",
+    "variant{retry(string), reject(string), postpone(string)}>"
+);
 pub(crate) const IMPORTS: [&str; 2] = ["tripline:trigger/types@0.1.1", "tripline:trigger/counters@0.1.1"];
 
 #[allow(missing_debug_implementations, unreachable_pub, clippy::all, clippy::too_many_lines, reason = "generated from wit/ by wasmtime")]

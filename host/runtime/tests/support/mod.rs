@@ -33,7 +33,7 @@ pub fn engine() -> Engine {
 }
 
 pub fn engine_of(instances_max: u32) -> Engine {
-    Engine::new(EngineConfig { instances_max, memory_bytes_max: 256 * 1024 * 1024 }).unwrap()
+    Engine::new(EngineConfig { instances_max }).unwrap()
 }
 
 /// Changes of items `{"pk":{"S":"user#N"},"n":{"N":"N"},"secret":{"S":"hidden"}}`, modified each.

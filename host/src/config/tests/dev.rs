@@ -25,15 +25,15 @@ fn its_faults_are_said() {
     check(
         &in_trigger("[dev]\nbuild = 'make'\nkeys = { a = [], b = ['x:Q'], c = 'id' }"),
         expect![[r#"
-        tripline.toml:6:2: dev.watch: is missing
-          remedy: write the files and folders whose changes are to be built, as watch = ["src"]
-        tripline.toml:8:10: dev.keys.a: a table has one or two key attributes
-          remedy: write ["partition"] or ["partition", "sort:N"]
-        tripline.toml:8:23: dev.keys.b: "x:Q" names no type of a key
-          remedy: write "name:S", "name:N" or "name:B"
-        tripline.toml:8:31: dev.keys.c: a list is needed, this is a string
-          remedy: write a list, as ["one", "two"]
-        4 faults in tripline.toml"#]],
+            tripline.toml:6:2: dev.watch: is missing
+              remedy: write the files and folders whose changes are to be built, as watch = ["src"]
+            error: tripline.toml:8:10: dev.keys.a: a table has one or two key attributes
+              remedy: write ["partition"] or ["partition", "sort:N"]
+            error: tripline.toml:8:23: dev.keys.b: "x:Q" names no type of a key
+              remedy: write "name:S", "name:N" or "name:B"
+            error: tripline.toml:8:31: dev.keys.c: a list is needed, this is a string
+              remedy: write a list, as ["one", "two"]
+            4 faults in tripline.toml"#]],
     );
 }
 

@@ -91,29 +91,29 @@ fn what_is_no_place() {
         expect![[r#"
             tripline.toml:6:16: triggers.t.grants.http: has no scheme
               remedy: write "https://HOST", "https://HOST:PORT/PATH/" or "https://*.DOMAIN"
-            tripline.toml:6:35: triggers.t.grants.http: has a scheme that is neither https nor http
+            error: tripline.toml:6:35: triggers.t.grants.http: has a scheme that is neither https nor http
               remedy: write "https://HOST", "https://HOST:PORT/PATH/" or "https://*.DOMAIN"
-            tripline.toml:6:46: triggers.t.grants.http: has a user or a password in it
+            error: tripline.toml:6:46: triggers.t.grants.http: has a user or a password in it
               remedy: write the host alone, and headers = { Authorization = { env = "NAME" } } beside it
-            tripline.toml:6:63: triggers.t.grants.http: has a wildcard that stands for too much, or for no name
+            error: tripline.toml:6:63: triggers.t.grants.http: has a wildcard that stands for too much, or for no name
               remedy: a `*` stands for the whole first label of a name, as in "https://*.example.org", which has at least two more
-            tripline.toml:6:80: triggers.t.grants.http: has a path that a server could read as another one
+            error: tripline.toml:6:80: triggers.t.grants.http: has a path that a server could read as another one
               remedy: write it without "//", ".", "..", backslashes and what is encoded of them
-            tripline.toml:6:100: triggers.t.grants.http: has a query or a fragment: a place is a host, or the beginning of its paths
+            error: tripline.toml:6:100: triggers.t.grants.http: has a query or a fragment: a place is a host, or the beginning of its paths
               remedy: write "https://HOST", "https://HOST:PORT/PATH/" or "https://*.DOMAIN"
-            tripline.toml:6:115: triggers.t.grants.http: is a private address: nothing would be sent there
+            error: tripline.toml:6:115: triggers.t.grants.http: is a private address: nothing would be sent there
               remedy: write { url = "…", private = true }, if it is meant
-            tripline.toml:6:135: triggers.t.grants.http: has an address in a short form
+            error: tripline.toml:6:135: triggers.t.grants.http: has an address in a short form
               remedy: write all four numbers, as 127.0.0.1
-            tripline.toml:6:151: triggers.t.grants.http.url: is missing
+            error: tripline.toml:6:151: triggers.t.grants.http.url: is missing
               remedy: write url = "https://HOST"
-            tripline.toml:6:173: triggers.t.grants.http.url: is a link-local address: nothing would be sent there
+            error: tripline.toml:6:173: triggers.t.grants.http.url: is a link-local address: nothing would be sent there
               remedy: write { url = "…", private = true }, if it is meant
-            tripline.toml:6:209: triggers.t.grants.http.url: is an unspecified address: nothing would be sent there
+            error: tripline.toml:6:209: triggers.t.grants.http.url: is an unspecified address: nothing would be sent there
               remedy: name another
-            tripline.toml:6:251: triggers.t.grants.http: a table is needed, this is an integer
+            error: tripline.toml:6:251: triggers.t.grants.http: a table is needed, this is an integer
               remedy: write [triggers.t.grants.http] with its keys below it, or { key = … }
-            tripline.toml:6:275: triggers.t.grants.http.port: unknown key
+            error: tripline.toml:6:275: triggers.t.grants.http.port: unknown key
               remedy: remove it; [[triggers.NAME.grants.http]] has: url, private, ca, headers
             13 faults in tripline.toml"#]],
     );
@@ -151,27 +151,27 @@ fn where_a_secret_may_go_and_come_from() {
         expect![[r#"
             tripline.toml:6:57: triggers.t.grants.http.headers.A: a header's value stands in the file
               remedy: write { env = "NAME" } or { file = "PATH" } instead; what is no secret, the plugin can write itself
-            tripline.toml:7:32: triggers.t.grants.http.headers: a secret goes to one host, and a wildcard stands for many
+            error: tripline.toml:7:32: triggers.t.grants.http.headers: a secret goes to one host, and a wildcard stands for many
               remedy: name the host that it is for in an entry of its own
-            tripline.toml:8:29: triggers.t.grants.http.headers: with http:// the secret would travel unencrypted
+            error: tripline.toml:8:29: triggers.t.grants.http.headers: with http:// the secret would travel unencrypted
               remedy: write https://, or remove `headers`
-            tripline.toml:10:42: triggers.t.grants.http.headers.Host: is a header that the host writes itself
+            error: tripline.toml:10:42: triggers.t.grants.http.headers.Host: is a header that the host writes itself
               remedy: remove it
-            tripline.toml:10:70: triggers.t.grants.http.headers.B c: is no name of a header
+            error: tripline.toml:10:70: triggers.t.grants.http.headers.B c: is no name of a header
               remedy: write a name such as Authorization
-            tripline.toml:10:99: triggers.t.grants.http.headers.D: has a line break, or another character that no header can hold
+            error: tripline.toml:10:99: triggers.t.grants.http.headers.D: has a line break, or another character that no header can hold
               remedy: correct the variable or the file, and `prefix`
-            tripline.toml:11:42: triggers.t.grants.http.headers.A: one of `env` and `file` is needed
+            error: tripline.toml:11:42: triggers.t.grants.http.headers.A: one of `env` and `file` is needed
               remedy: write { env = "NAME" } or { file = "PATH" }
-            tripline.toml:12:67: triggers.t.grants.http.headers.a: is named twice: headers' names are the same in capitals
+            error: tripline.toml:12:67: triggers.t.grants.http.headers.a: is named twice: headers' names are the same in capitals
               remedy: remove one
-            tripline.toml:12:98: triggers.t.grants.http.headers.B.env: the environment has no variable NOT_THERE, or an empty one
+            error: tripline.toml:12:98: triggers.t.grants.http.headers.B.env: the environment has no variable NOT_THERE, or an empty one
               remedy: set NOT_THERE where tripline is started
-            tripline.toml:13:29: triggers.t.grants.http.ca: with http:// no certificate is asked for
+            error: tripline.toml:13:29: triggers.t.grants.http.ca: with http:// no certificate is asked for
               remedy: remove `ca`, or write https://
-            tripline.toml:13:75: triggers.t.grants.http.ca: holds no certificates of authorities: invalid peer certificate: BadEncoding
+            error: tripline.toml:13:75: triggers.t.grants.http.ca: holds no certificates of authorities: invalid peer certificate: BadEncoding
               remedy: name a PEM file: -----BEGIN CERTIFICATE-----, and so on, for each authority
-            tripline.toml:13:125: triggers.t.grants.http.ca: holds no certificates of authorities: there is no certificate in it
+            error: tripline.toml:13:125: triggers.t.grants.http.ca: holds no certificates of authorities: there is no certificate in it
               remedy: name a PEM file: -----BEGIN CERTIFICATE-----, and so on, for each authority
             12 faults in tripline.toml"#]],
     );

@@ -9,22 +9,22 @@ fn urls_and_addresses() {
     check_mailer(
         "",
         expect![[r#"
-        tripline.toml:7:10: mailers.m.from: is missing
-          remedy: write from = "shop@example.com"
-        tripline.toml:7:10: mailers.m.url: is missing
-          remedy: write "smtp://HOST:587", "smtps://HOST:465", "sendmail:" or "file:FOLDER"
-        2 faults in tripline.toml"#]],
+            tripline.toml:7:10: mailers.m.from: is missing
+              remedy: write from = "shop@example.com"
+            error: tripline.toml:7:10: mailers.m.url: is missing
+              remedy: write "smtp://HOST:587", "smtps://HOST:465", "sendmail:" or "file:FOLDER"
+            2 faults in tripline.toml"#]],
     );
     check_mailer(
         "url = 'smtp://shop:hunter2@mail.example.com'\nfrom = 'shop'\npassword = 'hunter2'",
         expect![[r#"
-        tripline.toml:8:1: mailers.m.url: a user or a password in the url
-          remedy: write only the host and the port here, with username = "…" and password = { env = "NAME" } beside it
-        tripline.toml:9:1: mailers.m.from: "shop" is no mail address
-          remedy: write "shop@example.com" or "Shop <shop@example.com>"
-        tripline.toml:10:1: mailers.m.password: a password stands in the file
-          remedy: write { env = "NAME" } or { file = "PATH" } instead; and change the password if others can read this file
-        3 faults in tripline.toml"#]],
+            tripline.toml:8:1: mailers.m.url: a user or a password in the url
+              remedy: write only the host and the port here, with username = "…" and password = { env = "NAME" } beside it
+            error: tripline.toml:9:1: mailers.m.from: "shop" is no mail address
+              remedy: write "shop@example.com" or "Shop <shop@example.com>"
+            error: tripline.toml:10:1: mailers.m.password: a password stands in the file
+              remedy: write { env = "NAME" } or { file = "PATH" } instead; and change the password if others can read this file
+            3 faults in tripline.toml"#]],
     );
     check_mailer(
         "url = 'pop3://h'\nfrom = 'a@b'",
@@ -36,11 +36,11 @@ fn urls_and_addresses() {
     check_mailer(
         "url = 'mail.example.com'\nfrom = \"a@b\\nBcc: c@d\"",
         expect![[r#"
-        tripline.toml:8:1: mailers.m.url: is no URL of a mailer
-          remedy: write "smtp://HOST:587", "smtps://HOST:465", "sendmail:" or "file:FOLDER"
-        tripline.toml:9:1: mailers.m.from: has a line break or another control character
-          remedy: write it as one line
-        2 faults in tripline.toml"#]],
+            tripline.toml:8:1: mailers.m.url: is no URL of a mailer
+              remedy: write "smtp://HOST:587", "smtps://HOST:465", "sendmail:" or "file:FOLDER"
+            error: tripline.toml:9:1: mailers.m.from: has a line break or another control character
+              remedy: write it as one line
+            2 faults in tripline.toml"#]],
     );
     check_mailer(
         "url = 'smtp:'\nfrom = 'a@b'",
@@ -77,13 +77,13 @@ fn what_a_kind_of_mailer_does_not_take() {
     check_mailer(
         "url = 'sendmail:sendmail'\nfrom = 'a@b'\ntls = 'none'\nusername = 'u'",
         expect![[r#"
-        tripline.toml:8:1: mailers.m.url: the command of sendmail: is an absolute path
-          remedy: write "sendmail:" or "sendmail:/usr/sbin/sendmail"
-        tripline.toml:10:1: mailers.m.tls: sendmail: takes no tls
-          remedy: remove it, or use an smtp: or smtps: url
-        tripline.toml:11:1: mailers.m.username: sendmail: takes no username
-          remedy: remove it, or use an smtp: or smtps: url
-        3 faults in tripline.toml"#]],
+            tripline.toml:8:1: mailers.m.url: the command of sendmail: is an absolute path
+              remedy: write "sendmail:" or "sendmail:/usr/sbin/sendmail"
+            error: tripline.toml:10:1: mailers.m.tls: sendmail: takes no tls
+              remedy: remove it, or use an smtp: or smtps: url
+            error: tripline.toml:11:1: mailers.m.username: sendmail: takes no username
+              remedy: remove it, or use an smtp: or smtps: url
+            3 faults in tripline.toml"#]],
     );
     check_mailer(
         "url = 'file:'\nfrom = 'a@b'",
@@ -144,7 +144,7 @@ fn passwords() {
         expect![[r#"
             tripline.toml:11:1: mailers.m.password: one of `env` and `file` is needed
               remedy: write { env = "NAME" } or { file = "PATH" }
-            tripline.toml:11:14: mailers.m.password.vault: unknown key
+            error: tripline.toml:11:14: mailers.m.password.vault: unknown key
               remedy: remove it; [mailers.NAME.password] has: env, file
             2 faults in tripline.toml"#]],
     );

@@ -12,15 +12,15 @@ fn settings_hold_no_secret_and_no_broken_file() {
         expect![[r#"
             tripline.toml:6:10: triggers.t.settings.token: { env } is for passwords of mailers: plugins never see secrets
               remedy: write the value itself if it is no secret; grant a mailer or a table instead of handing over a credential
-            tripline.toml:7:20: triggers.t.settings.deep.a: { env } is for passwords of mailers: plugins never see secrets
+            error: tripline.toml:7:20: triggers.t.settings.deep.a: { env } is for passwords of mailers: plugins never see secrets
               remedy: write the value itself if it is no secret; grant a mailer or a table instead of handing over a credential
-            tripline.toml:8:19: triggers.t.settings.gone.file: there is no file src/config/testdata/gone.html
+            error: tripline.toml:8:19: triggers.t.settings.gone.file: there is no file src/config/testdata/gone.html
               remedy: correct the path; it is relative to the folder of this file
-            tripline.toml:9:20: triggers.t.settings.latin.file: src/config/testdata/latin1.txt cannot be read as UTF-8 text: stream did not contain valid UTF-8
+            error: tripline.toml:9:20: triggers.t.settings.latin.file: src/config/testdata/latin1.txt cannot be read as UTF-8 text: stream did not contain valid UTF-8
               remedy: make it readable for this user, and save it as UTF-8
-            tripline.toml:10:10: triggers.t.settings.nan: nan is no number that JSON has
+            error: tripline.toml:10:10: triggers.t.settings.nan: nan is no number that JSON has
               remedy: write a finite number, or a string
-            tripline.toml:11:10: triggers.t.settings.big: 9223372036854775808 does not fit into 64 bits
+            error: tripline.toml:11:10: triggers.t.settings.big: 9223372036854775808 does not fit into 64 bits
               remedy: write it as a string
             6 faults in tripline.toml"#]],
     );

@@ -11,13 +11,13 @@ fn streams() {
         expect![[r#"
             tripline.toml:6:10: streams.a.table: is missing
               remedy: write table = "NAME", or arn = "…"
-            tripline.toml:8:1: streams.b.table: `table` and `arn` both name the table
+            error: tripline.toml:8:1: streams.b.table: `table` and `arn` both name the table
               remedy: remove one of them
-            tripline.toml:9:1: streams.b.arn: "y" is no ARN of a table or a stream
+            error: tripline.toml:9:1: streams.b.arn: "y" is no ARN of a table or a stream
               remedy: write it as "arn:aws:dynamodb:eu-west-1:123456789012:table/NAME"
-            tripline.toml:11:1: streams.c.table: is an ARN
+            error: tripline.toml:11:1: streams.c.table: is an ARN
               remedy: write the table's name; a stream's table can be given as `arn` instead
-            tripline.toml:13:1: streams.d.table: "a/b" is no table name
+            error: tripline.toml:13:1: streams.d.table: "a/b" is no table name
               remedy: a table's name is 3 to 255 letters, digits, underscores, hyphens and dots
             5 faults in tripline.toml"#]],
     );
@@ -28,9 +28,9 @@ fn streams() {
         expect![[r#"
             tripline.toml:7:1: streams.a.arn: "arn:aws:s3:::bucket" is no ARN of a table or a stream
               remedy: write it as "arn:aws:dynamodb:eu-west-1:123456789012:table/NAME"
-            tripline.toml:9:1: streams.b.arn: "arn:aws:dynamodb:eu-west-1:123456789012:table/orders/index/x" is no ARN of a table or a stream
+            error: tripline.toml:9:1: streams.b.arn: "arn:aws:dynamodb:eu-west-1:123456789012:table/orders/index/x" is no ARN of a table or a stream
               remedy: write it as "arn:aws:dynamodb:eu-west-1:123456789012:table/NAME"
-            tripline.toml:11:1: streams.c.arn: is of region eu-west-1, and `region` says us-east-1
+            error: tripline.toml:11:1: streams.c.arn: is of region eu-west-1, and `region` says us-east-1
               remedy: remove `region`, or correct one of them
             3 faults in tripline.toml"#]],
     );
@@ -40,17 +40,17 @@ fn streams() {
         expect![[r#"
             tripline.toml:6:10: streams.a.region: is missing
               remedy: write the region that the endpoint stands for; for an emulator any will do, as region = "eu-west-1"
-            tripline.toml:11:1: streams.b.region: "EU west" is no region
+            error: tripline.toml:11:1: streams.b.region: "EU west" is no region
               remedy: write it as AWS does, as "eu-west-1"
-            tripline.toml:12:1: streams.b.endpoint: an endpoint has no user and no password
+            error: tripline.toml:12:1: streams.b.endpoint: an endpoint has no user and no password
               remedy: write it as "http://127.0.0.1:8000" or "https://host"
-            tripline.toml:13:1: streams.b.streams_endpoint: an endpoint begins with http:// or https://
+            error: tripline.toml:13:1: streams.b.streams_endpoint: an endpoint begins with http:// or https://
               remedy: write it as "http://127.0.0.1:8000" or "https://host"
-            tripline.toml:14:1: streams.b.role_arn: "role" is no ARN of a role
+            error: tripline.toml:14:1: streams.b.role_arn: "role" is no ARN of a role
               remedy: write it as "arn:aws:iam::123456789012:role/NAME"
-            tripline.toml:15:1: streams.b.profile: is empty
+            error: tripline.toml:15:1: streams.b.profile: is empty
               remedy: write a value, or remove the key
-            tripline.toml:16:1: streams.b.window: 1KiB is out of range
+            error: tripline.toml:16:1: streams.b.window: 1KiB is out of range
               remedy: write bytes, or a whole number with a unit (KiB, MiB, GiB, KB, MB, GB) in quotes, from 1MiB to 4GiB
             7 faults in tripline.toml"#]],
     );

@@ -16,13 +16,13 @@ fn triggers() {
     check(
         "[triggers.t]",
         expect![[r#"
-        tripline.toml:1:11: triggers.t.plugin: is missing
-          remedy: write a path, or "bundled:NAME"
-        tripline.toml:1:11: triggers.t.stream: is missing
-          remedy: write the name of one of [streams]
-        tripline.toml:1:11: triggers.t.view: is missing
-          remedy: write "keys-only", "new-image", "old-image" or "new-and-old-images": what the plugin may see
-        3 faults in tripline.toml"#]],
+            tripline.toml:1:11: triggers.t.plugin: is missing
+              remedy: write a path, or "bundled:NAME"
+            error: tripline.toml:1:11: triggers.t.stream: is missing
+              remedy: write the name of one of [streams]
+            error: tripline.toml:1:11: triggers.t.view: is missing
+              remedy: write "keys-only", "new-image", "old-image" or "new-and-old-images": what the plugin may see
+            3 faults in tripline.toml"#]],
     );
     check(
         "[streams.s]\ntable = 'abc'\n[triggers.t]\nstream = 'x'\nplugin = 'none.wasm'\nview = 'all'\nsha256 = 'abc'\nallow_loop = 1\n\
@@ -30,36 +30,36 @@ fn triggers() {
         expect![[r#"
             tripline.toml:4:1: triggers.t.stream: there is no "x" in [streams]
               remedy: add [streams.x], or name one that is there
-            tripline.toml:5:1: triggers.t.plugin: there is no file src/config/testdata/none.wasm
+            error: tripline.toml:5:1: triggers.t.plugin: there is no file src/config/testdata/none.wasm
               remedy: correct the path; it is relative to the folder of this file
-            tripline.toml:6:1: triggers.t.view: "all" is not known here
+            error: tripline.toml:6:1: triggers.t.view: "all" is not known here
               remedy: write "keys-only" or "new-image" or "old-image" or "new-and-old-images"
-            tripline.toml:7:1: triggers.t.sha256: is no SHA-256
+            error: tripline.toml:7:1: triggers.t.sha256: is no SHA-256
               remedy: write the 64 hexadecimal digits that `sha256sum PLUGIN` or `tripline inspect PLUGIN` prints
-            tripline.toml:8:1: triggers.t.allow_loop: true or false is needed, this is an integer
+            error: tripline.toml:8:1: triggers.t.allow_loop: true or false is needed, this is an integer
               remedy: write true or false, without quotes
-            tripline.toml:11:1: triggers.u.plugin: no plugin "x" is bundled
+            error: tripline.toml:11:1: triggers.u.plugin: no plugin "x" is bundled
               remedy: these are bundled: cross-region-writer, analytics-counter, notification-mailer
-            tripline.toml:12:1: triggers.u.view: "keys_only" is not known here
+            error: tripline.toml:12:1: triggers.u.view: "keys_only" is not known here
               remedy: did you mean "keys-only"?
-            tripline.toml:13:1: triggers.u.attributes: a list is needed, this is a string
+            error: tripline.toml:13:1: triggers.u.attributes: a list is needed, this is a string
               remedy: write a list, as ["one", "two"]
             8 faults in tripline.toml"#]],
     );
     check_trigger(
         "parallelism = 65\npaused = 'no'\ninstances = 'hot'\nstart = 'oldest'\nlimits = 3",
         expect![[r#"
-        tripline.toml:6:1: triggers.t.parallelism: 65 is out of range
-          remedy: write a whole number from 1 to 64
-        tripline.toml:7:1: triggers.t.paused: true or false is needed, this is a string
-          remedy: write true or false, without quotes
-        tripline.toml:8:1: triggers.t.instances: "hot" is not known here
-          remedy: write "fresh" or "warm"
-        tripline.toml:9:1: triggers.t.start: "oldest" is not known here
-          remedy: write "trim-horizon", "latest", or a time as "2026-11-22T19:00:00Z"
-        tripline.toml:10:1: triggers.t.limits: a table is needed, this is an integer
-          remedy: write [triggers.t.limits] with its keys below it, or { key = … }
-        5 faults in tripline.toml"#]],
+            tripline.toml:6:1: triggers.t.parallelism: 65 is out of range
+              remedy: write a whole number from 1 to 64
+            error: tripline.toml:7:1: triggers.t.paused: true or false is needed, this is a string
+              remedy: write true or false, without quotes
+            error: tripline.toml:8:1: triggers.t.instances: "hot" is not known here
+              remedy: write "fresh" or "warm"
+            error: tripline.toml:9:1: triggers.t.start: "oldest" is not known here
+              remedy: write "trim-horizon", "latest", or a time as "2026-11-22T19:00:00Z"
+            error: tripline.toml:10:1: triggers.t.limits: a table is needed, this is an integer
+              remedy: write [triggers.t.limits] with its keys below it, or { key = … }
+            5 faults in tripline.toml"#]],
     );
 }
 
@@ -68,50 +68,50 @@ fn batch_retry_and_limits() {
     check_trigger(
         "batch = { records_max = 10001, bytes_max = '1B', window = '301s' }",
         expect![[r#"
-        tripline.toml:6:11: triggers.t.batch.records_max: 10001 is out of range
-          remedy: write a whole number from 1 to 10000
-        tripline.toml:6:32: triggers.t.batch.bytes_max: 1B is out of range
-          remedy: write bytes, or a whole number with a unit (KiB, MiB, GiB, KB, MB, GB) in quotes, from 1KiB to 16MiB
-        tripline.toml:6:50: triggers.t.batch.window: 301s is out of range
-          remedy: write a whole number with a unit (ms, s, m, h) in quotes, from "0s" to "5m"
-        3 faults in tripline.toml"#]],
+            tripline.toml:6:11: triggers.t.batch.records_max: 10001 is out of range
+              remedy: write a whole number from 1 to 10000
+            error: tripline.toml:6:32: triggers.t.batch.bytes_max: 1B is out of range
+              remedy: write bytes, or a whole number with a unit (KiB, MiB, GiB, KB, MB, GB) in quotes, from 1KiB to 16MiB
+            error: tripline.toml:6:50: triggers.t.batch.window: 301s is out of range
+              remedy: write a whole number with a unit (ms, s, m, h) in quotes, from "0s" to "5m"
+            3 faults in tripline.toml"#]],
     );
     check_trigger(
         "retry = { attempts_max = 'forever', age_max = '59s', backoff = '30s..1s', bisect = 'yes', then = 'drop' }",
         expect![[r#"
             tripline.toml:6:11: triggers.t.retry.attempts_max: "forever" is not known here
               remedy: write "unlimited"
-            tripline.toml:6:37: triggers.t.retry.age_max: 59s is out of range
+            error: tripline.toml:6:37: triggers.t.retry.age_max: 59s is out of range
               remedy: write a whole number with a unit (ms, s, m, h) in quotes, from "1m" to "24h"
-            tripline.toml:6:54: triggers.t.retry.backoff: "30s..1s" is no back-off
+            error: tripline.toml:6:54: triggers.t.retry.backoff: "30s..1s" is no back-off
               remedy: write the first and the longest wait, from "1ms" to "1h", as "100ms..30s"
-            tripline.toml:6:75: triggers.t.retry.bisect: true or false is needed, this is a string
+            error: tripline.toml:6:75: triggers.t.retry.bisect: true or false is needed, this is a string
               remedy: write true or false, without quotes
-            tripline.toml:6:91: triggers.t.retry.then: "drop" is not known here
+            error: tripline.toml:6:91: triggers.t.retry.then: "drop" is not known here
               remedy: write "dead-letter" or "block" or "skip"
             5 faults in tripline.toml"#]],
     );
     check_trigger(
         "limits = { memory = '5GiB', time = '0s' }",
         expect![[r#"
-        tripline.toml:6:12: triggers.t.limits.memory: 5GiB is out of range
-          remedy: write bytes, or a whole number with a unit (KiB, MiB, GiB, KB, MB, GB) in quotes, from 1MiB to 4GiB
-        tripline.toml:6:29: triggers.t.limits.time: 0s is out of range
-          remedy: write a whole number with a unit (ms, s, m, h) in quotes, from "10ms" to "15m"
-        2 faults in tripline.toml"#]],
+            tripline.toml:6:12: triggers.t.limits.memory: 5GiB is out of range
+              remedy: write bytes, or a whole number with a unit (KiB, MiB, GiB, KB, MB, GB) in quotes, from 1MiB to 4GiB
+            error: tripline.toml:6:29: triggers.t.limits.time: 0s is out of range
+              remedy: write a whole number with a unit (ms, s, m, h) in quotes, from "10ms" to "15m"
+            2 faults in tripline.toml"#]],
     );
     check_trigger(
         "limits = { memory = '64MB ', time = 1.5 }\nretry = { attempts_max = -1, backoff = '1s' }",
         expect![[r#"
-        tripline.toml:6:12: triggers.t.limits.memory: "64MB " is no size
-          remedy: write bytes, or a whole number with a unit (KiB, MiB, GiB, KB, MB, GB) in quotes, from 1MiB to 4GiB
-        tripline.toml:6:30: triggers.t.limits.time: a duration is needed, this is a float
-          remedy: write a whole number with a unit (ms, s, m, h) in quotes, from "10ms" to "15m"
-        tripline.toml:7:11: triggers.t.retry.attempts_max: -1 is out of range
-          remedy: write a whole number from 1 to 10000
-        tripline.toml:7:30: triggers.t.retry.backoff: "1s" is no back-off
-          remedy: write the first and the longest wait, from "1ms" to "1h", as "100ms..30s"
-        4 faults in tripline.toml"#]],
+            tripline.toml:6:12: triggers.t.limits.memory: "64MB " is no size
+              remedy: write bytes, or a whole number with a unit (KiB, MiB, GiB, KB, MB, GB) in quotes, from 1MiB to 4GiB
+            error: tripline.toml:6:30: triggers.t.limits.time: a duration is needed, this is a float
+              remedy: write a whole number with a unit (ms, s, m, h) in quotes, from "10ms" to "15m"
+            error: tripline.toml:7:11: triggers.t.retry.attempts_max: -1 is out of range
+              remedy: write a whole number from 1 to 10000
+            error: tripline.toml:7:30: triggers.t.retry.backoff: "1s" is no back-off
+              remedy: write the first and the longest wait, from "1ms" to "1h", as "100ms..30s"
+            4 faults in tripline.toml"#]],
     );
 }
 
@@ -122,17 +122,17 @@ fn grants() {
         expect![[r#"
             tripline.toml:6:12: triggers.t.grants.counters: true or false is needed, this is a string
               remedy: write true or false, without quotes
-            tripline.toml:6:48: triggers.t.grants.tables: "copy" is named twice
+            error: tripline.toml:6:48: triggers.t.grants.tables: "copy" is named twice
               remedy: remove one
-            tripline.toml:6:56: triggers.t.grants.tables: there is no "copi" in [targets]
+            error: tripline.toml:6:56: triggers.t.grants.tables: there is no "copi" in [targets]
               remedy: did you mean "copy"?
-            tripline.toml:6:64: triggers.t.grants.tables: a string is needed, this is an integer
+            error: tripline.toml:6:64: triggers.t.grants.tables: a string is needed, this is an integer
               remedy: put it in quotes
-            tripline.toml:6:68: triggers.t.grants.mailers: a list is needed, this is a string
+            error: tripline.toml:6:68: triggers.t.grants.mailers: a list is needed, this is a string
               remedy: write a list, as ["one", "two"]
-            tripline.toml:6:88: triggers.t.grants.state: true or false is needed, this is an integer
+            error: tripline.toml:6:88: triggers.t.grants.state: true or false is needed, this is an integer
               remedy: write true or false, without quotes
-            tripline.toml:6:99: triggers.t.grants.sms: unknown key
+            error: tripline.toml:6:99: triggers.t.grants.sms: unknown key
               remedy: remove it; [triggers.NAME.grants] has: counters, state, tables, reads, mailers, metrics, http
             7 faults in tripline.toml"#]],
     );
@@ -145,13 +145,13 @@ fn instances() {
         expect![[r#"
             tripline.toml:6:15: triggers.t.instances.batches_max: 0 is out of range
               remedy: write a whole number from 1 to 1000000
-            tripline.toml:6:32: triggers.t.instances.age_max: 25h is out of range
+            error: tripline.toml:6:32: triggers.t.instances.age_max: 25h is out of range
               remedy: write a whole number with a unit (ms, s, m, h) in quotes, from "1s" to "24h"
-            tripline.toml:6:49: triggers.t.instances.memory_max: is more than limits.memory, 64MiB, which no instance goes beyond
+            error: tripline.toml:6:49: triggers.t.instances.memory_max: is more than limits.memory, 64MiB, which no instance goes beyond
               remedy: write less than 64MiB, or raise limits.memory
-            tripline.toml:6:71: triggers.t.instances.idle_max: 65 is out of range
+            error: tripline.toml:6:71: triggers.t.instances.idle_max: 65 is out of range
               remedy: write a whole number from 1 to 64
-            tripline.toml:6:86: triggers.t.instances.reuse: unknown key
+            error: tripline.toml:6:86: triggers.t.instances.reuse: unknown key
               remedy: remove it; [triggers.NAME.instances] has: batches_max, age_max, memory_max, idle_max
             5 faults in tripline.toml"#]],
     );
@@ -187,15 +187,15 @@ fn what_is_planned_is_known_and_refused() {
         expect![[r#"
             tripline.toml:6:1: triggers.t.start: "snapshot" is planned, not built yet
               remedy: remove it, or set "trim-horizon" or "latest"
-            tripline.toml:8:1: triggers.t.on_gap: planned, not built yet
+            error: tripline.toml:8:1: triggers.t.on_gap: planned, not built yet
               remedy: remove it, and set on_gap in [streams.NAME], for all triggers of the stream
-            tripline.toml:9:20: triggers.t.grants.http: has no scheme
+            error: tripline.toml:9:20: triggers.t.grants.http: has no scheme
               remedy: write "https://HOST", "https://HOST:PORT/PATH/" or "https://*.DOMAIN"
-            tripline.toml:12:1: streams.c.start: "snapshot" is planned, not built yet
+            error: tripline.toml:12:1: streams.c.start: "snapshot" is planned, not built yet
               remedy: remove it, or set "trim-horizon" or "latest"
-            tripline.toml:13:2: groups: planned, not built yet
+            error: tripline.toml:13:2: groups: planned, not built yet
               remedy: remove it; a trigger with the plugin "bundled:cross-region-writer" copies one table to another
-            tripline.toml:15:2: store: planned, not built yet
+            error: tripline.toml:15:2: store: planned, not built yet
               remedy: remove it; state is kept in SQLite under host.data_dir
             6 faults in tripline.toml"#]],
     );
@@ -280,17 +280,17 @@ fn a_start_that_is_no_time() {
         expect![[r#"
             tripline.toml:6:1: triggers.t.start: 2024-01-01 is no time of RFC 3339
               remedy: write it with its offset from UTC, as "2026-11-22T19:00:00Z" or "2026-11-22T20:00:00+01:00"
-            tripline.toml:9:1: streams.a.start: 2024-01-01T00:00:00 is no time of RFC 3339
+            error: tripline.toml:9:1: streams.a.start: 2024-01-01T00:00:00 is no time of RFC 3339
               remedy: write it with its offset from UTC, as "2026-11-22T19:00:00Z" or "2026-11-22T20:00:00+01:00"
-            tripline.toml:10:1: streams.a.on_gap: "halt" is not known here
+            error: tripline.toml:10:1: streams.a.on_gap: "halt" is not known here
               remedy: write "continue" or "stop"
-            tripline.toml:13:1: streams.b.start: 2999-01-01T00:00:00Z is to come
+            error: tripline.toml:13:1: streams.b.start: 2999-01-01T00:00:00Z is to come
               remedy: write a time that is over; to begin with what is written from now on, write "latest"
-            tripline.toml:14:1: streams.b.on_gap: a string is needed, this is a boolean
+            error: tripline.toml:14:1: streams.b.on_gap: a string is needed, this is a boolean
               remedy: put it in quotes
-            tripline.toml:17:1: streams.c.start: "latst" is not known here
+            error: tripline.toml:17:1: streams.c.start: "latst" is not known here
               remedy: did you mean "latest"?
-            tripline.toml:20:1: streams.d.start: a string is needed, this is an integer
+            error: tripline.toml:20:1: streams.d.start: a string is needed, this is an integer
               remedy: put it in quotes
             7 faults in tripline.toml"#]],
     );
@@ -318,21 +318,21 @@ fn attributes_are_paths() {
     check_trigger(
         r"attributes = ['a', 1, '', 'a', 'a..b', 'b.', 'lines[0].sku', 'c\']",
         expect![[r#"
-        tripline.toml:6:20: triggers.t.attributes: a string is needed, this is an integer
-          remedy: put it in quotes
-        tripline.toml:6:23: triggers.t.attributes: is no attribute name
-          remedy: write 1 to 255 bytes, as `email`, or `address.city` for an attribute of a map
-        tripline.toml:6:27: triggers.t.attributes: "a" is named twice
-          remedy: remove one
-        tripline.toml:6:32: triggers.t.attributes: "a..b" has a name that is empty
-          remedy: write 1 to 255 bytes, as `email`, or `address.city` for an attribute of a map
-        tripline.toml:6:40: triggers.t.attributes: "b." has a name that is empty
-          remedy: write 1 to 255 bytes, as `email`, or `address.city` for an attribute of a map
-        tripline.toml:6:46: triggers.t.attributes: "lines[0].sku" names an element of a list
-          remedy: name the list, which is taken whole; write `\[` where the bracket is part of a name
-        tripline.toml:6:62: triggers.t.attributes: "c\\" ends with a backslash
-          remedy: write `\\` for a backslash
-        7 faults in tripline.toml"#]],
+            tripline.toml:6:20: triggers.t.attributes: a string is needed, this is an integer
+              remedy: put it in quotes
+            error: tripline.toml:6:23: triggers.t.attributes: is no attribute name
+              remedy: write 1 to 255 bytes, as `email`, or `address.city` for an attribute of a map
+            error: tripline.toml:6:27: triggers.t.attributes: "a" is named twice
+              remedy: remove one
+            error: tripline.toml:6:32: triggers.t.attributes: "a..b" has a name that is empty
+              remedy: write 1 to 255 bytes, as `email`, or `address.city` for an attribute of a map
+            error: tripline.toml:6:40: triggers.t.attributes: "b." has a name that is empty
+              remedy: write 1 to 255 bytes, as `email`, or `address.city` for an attribute of a map
+            error: tripline.toml:6:46: triggers.t.attributes: "lines[0].sku" names an element of a list
+              remedy: name the list, which is taken whole; write `\[` where the bracket is part of a name
+            error: tripline.toml:6:62: triggers.t.attributes: "c\\" ends with a backslash
+              remedy: write `\\` for a backslash
+            7 faults in tripline.toml"#]],
     );
     check_trigger(
         r"attributes = ['address.city', 'odd\.name', 'address.geo.lat', 'address', 'address.zip']",
@@ -352,21 +352,21 @@ fn patterns_are_refused_with_their_places() {
         expect![[r#"
             tripline.toml:6:40: triggers.t.filters[1]: column 14 of the pattern: "eventName" is neither a list nor an object
               remedy: write ["INSERT"]
-            tripline.toml:6:66: triggers.t.filters[2]: a string is needed, this is an integer
+            error: tripline.toml:6:66: triggers.t.filters[2]: a string is needed, this is an integer
               remedy: put it in quotes
-            tripline.toml:6:69: triggers.t.filters[3]: a pattern is needed, or { file = "PATH" }
+            error: tripline.toml:6:69: triggers.t.filters[3]: a pattern is needed, or { file = "PATH" }
               remedy: write the pattern in quotes, or name a file that holds it
-            tripline.toml:6:88: triggers.t.filters[4].file: there is no file src/config/testdata/x.json
+            error: tripline.toml:6:88: triggers.t.filters[4].file: there is no file src/config/testdata/x.json
               remedy: correct the path; it is relative to the folder of this file
-            tripline.toml:7:1: triggers.t.filters[5]: column 51 of the pattern: a number must follow ">"
+            error: tripline.toml:7:1: triggers.t.filters[5]: column 51 of the pattern: a number must follow ">"
               remedy: write such as ["=",5], ["<",5] or [">=",0,"<",5]: the lower bound first
-            tripline.toml:7:66: triggers.t.filters[6]: column 1 of src/config/testdata/templates/welcome.html: a pattern is a JSON object
+            error: tripline.toml:7:66: triggers.t.filters[6]: column 1 of src/config/testdata/templates/welcome.html: a pattern is a JSON object
               remedy: write one such as {"eventName":["INSERT"]}
-            tripline.toml:7:103: triggers.t.filters[7]: column 1 of the pattern: a pattern is a JSON object
+            error: tripline.toml:7:103: triggers.t.filters[7]: column 1 of the pattern: a pattern is a JSON object
               remedy: write one such as {"eventName":["INSERT"]}
-            tripline.toml:7:107: triggers.t.filters[8]: column 2 of the pattern: not JSON: there is no string
+            error: tripline.toml:7:107: triggers.t.filters[8]: column 2 of the pattern: not JSON: there is no string
               remedy: a pattern is one JSON object
-            tripline.toml:7:112: triggers.t.filters[9]: column 1 of the pattern: a pattern is a JSON object
+            error: tripline.toml:7:112: triggers.t.filters[9]: column 1 of the pattern: a pattern is a JSON object
               remedy: write one such as {"eventName":["INSERT"]}
             9 faults in tripline.toml"#]],
     );

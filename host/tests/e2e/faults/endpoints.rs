@@ -38,8 +38,8 @@ async fn an_endpoint_that_does_not_answer() {
     edits.dedup();
     bench.check_edited(&edits, &[Ask::Run], expect![[r#"
         error: target `orders-us`: table `orders` in us-east-1 at http://127.0.0.1:PORT cannot be described now: check the network, `region` and `endpoint` in [targets.orders-us] (request has timed out: operation attempt timeout (single attempt) occurred after 4s)
-        streams.orders: ListStreams for table `orders` in eu-west-1 at http://127.0.0.1:PORT: no answer in time; check the network, and its `region` and `endpoint`, then start again
-        streams.users: ListStreams for table `users` in eu-west-1 at http://127.0.0.1:PORT: no answer in time; check the network, and its `region` and `endpoint`, then start again
+        error: streams.orders: ListStreams for table `orders` in eu-west-1 at http://127.0.0.1:PORT: no answer in time; check the network, and its `region` and `endpoint`, then start again
+        error: streams.users: ListStreams for table `users` in eu-west-1 at http://127.0.0.1:PORT: no answer in time; check the network, and its `region` and `endpoint`, then start again
     "#]]).await;
     no_dynamodb(&bench).await;
     bench.works().await;
@@ -100,7 +100,7 @@ async fn a_table_that_is_not_there_or_not_enough() {
     bench
         .check_edited(&[target, ("table = \"users\"", "table = \"nobody\"")], &[Ask::Run], expect![[r#"
             error: target `orders-us`: there is no table `nothing` in us-east-1 at http://127.0.0.1:PORT: create it, or correct `table`, `region` or `endpoint` in [targets.orders-us]
-            streams.users: there is no table `nobody` in eu-west-1 at http://127.0.0.1:PORT; check its name, the region and the account of the credentials
+            error: streams.users: there is no table `nobody` in eu-west-1 at http://127.0.0.1:PORT; check its name, the region and the account of the credentials
         "#]])
         .await;
     bench.works().await;

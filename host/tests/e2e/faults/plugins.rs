@@ -78,9 +78,9 @@ async fn a_plugin_that_cannot_serve() {
         error: plugin `DIR/plugin.wasm`: not WebAssembly: a plugin is a binary component, which begins with `\0asm`: name the file that the build makes
     "#]]).await;
     check_bytes(&bench, b"\0asm\x01\0\0\0", expect![[r#"
-        error: triggers.stats: plugin `DIR/plugin.wasm`: a core WebAssembly module, not a component: build it for a target that makes components (Rust: wasm32-wasip2), or make one of it with `tripline componentize`
+        error: triggers.stats: plugin `DIR/plugin.wasm`: a core WebAssembly module, not a component: build it for a target that makes components (wasm32-wasip2 of Rust), or make one of it with `tripline componentize`
     "#]], expect![[r#"
-        error: plugin `DIR/plugin.wasm`: a core WebAssembly module, not a component: build it for a target that makes components (Rust: wasm32-wasip2), or make one of it with `tripline componentize`
+        error: plugin `DIR/plugin.wasm`: a core WebAssembly module, not a component: build it for a target that makes components (wasm32-wasip2 of Rust), or make one of it with `tripline componentize`
     "#]]).await;
     check_bytes(&bench, &counter()[..50_000], expect![[r#"
         error: triggers.stats: plugin `DIR/plugin.wasm`: cut off: its 50000 bytes end in the midst of a section: is it still being written? Else build or copy it again

@@ -64,15 +64,15 @@ async fn several_at_once(bench: &Bench) {
             expect![[r#"
                 error: DIR/tripline.toml:4:1: host.colour: unknown key
                   remedy: remove it; [host] has: data_dir, listen, drain_max, instances_max, counter_series_max, dead_letters, compile
-                DIR/tripline.toml:18:10: targets.orders-us.region: is missing
+                error: DIR/tripline.toml:18:10: targets.orders-us.region: is missing
                   remedy: write the region that the endpoint stands for; for an emulator any will do, as region = "eu-west-1"
-                DIR/tripline.toml:20:1: targets.orders-us.regoin: unknown key
+                error: DIR/tripline.toml:20:1: targets.orders-us.regoin: unknown key
                   remedy: did you mean `region`?
-                DIR/tripline.toml:40:1: triggers.stats.view: "both" is not known here
+                error: DIR/tripline.toml:40:1: triggers.stats.view: "both" is not known here
                   remedy: write "keys-only" or "new-image" or "old-image" or "new-and-old-images"
-                DIR/tripline.toml:52:1: triggers.welcome.stream: there is no "user" in [streams]
+                error: DIR/tripline.toml:52:1: triggers.welcome.stream: there is no "user" in [streams]
                   remedy: did you mean "users"?
-                DIR/tripline.toml:62:10: triggers.welcome.settings.html.file: there is no file DIR/nowhere.html
+                error: DIR/tripline.toml:62:10: triggers.welcome.settings.html.file: there is no file DIR/nowhere.html
                   remedy: correct the path; it is relative to the folder of this file
                 6 faults in DIR/tripline.toml
             "#]],

@@ -112,7 +112,7 @@ fn limits_hold() {
         expect![[r#"
             1 INSERT {"id":{"S":"a"}}: filtered
             2 INSERT {"id":{"S":"b"}}: filtered
-            3 MODIFY {"id":{"S":"b"}}: dead letter after 5 attempts: out of memory: wanted 3211264 of 2097152 bytes
+            3 MODIFY {"id":{"S":"b"}}: dead letter after 5 attempts: out of memory: wanted 3211264 of 2097152 bytes, its `limits.memory` (`--memory` of `tripline test`)
               warn (attempts 1-5): stderr: memory allocation of 1048576 bytes failed
               warn (attempts 1-5): stderr: note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
             3 changes: 0 ok, 2 filtered, 1 dead letter

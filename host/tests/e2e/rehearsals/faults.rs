@@ -50,7 +50,7 @@ fn what_is_expected_is_compared_and_written() {
         exit 1
         expected.txt has changed: look at what it says before you keep it
         exit 0
-        error: nowhere/expected.txt cannot be written: choose a place that this user can write to: entity not found
+        error: nowhere/expected.txt cannot be written: choose a place that this user can write to: there is no folder nowhere
         exit 1
     "#]]
     .assert_eq(&steps);

@@ -51,7 +51,7 @@ impl Desk {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("plugin.wasm");
         fs::write(&path, tripline_bundled::FIXTURE).unwrap();
-        let engine = Engine::new(EngineConfig { instances_max: 2, ..EngineConfig::default() }).unwrap();
+        let engine = Engine::new(EngineConfig { instances_max: 2 }).unwrap();
         let plugin = engine.load(tripline_bundled::FIXTURE).await.unwrap();
         let told = Arc::<Told>::default();
         let slot = Slot::new(plugin.clone());
