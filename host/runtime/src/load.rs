@@ -41,6 +41,9 @@ pub enum LoadError {
     Compile(String),
     #[error("is more than this host runs: {0}: build it with less")]
     Beyond(String),
+    /// It may pass.
+    #[error("cannot be compiled for want of room: {0}: make room on the disk of `data_dir`, or of temporary files (TMPDIR)")]
+    NoRoom(String),
     #[error("is not compiled within {took_max:?}: make it smaller, or raise `time_max` under [host.compile]")]
     TooSlow { took_max: Duration },
     #[error("takes more than {bytes_max} bytes of memory to compile: make it smaller, or raise `memory_max` under [host.compile]")]

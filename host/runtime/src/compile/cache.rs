@@ -168,6 +168,11 @@ impl Output {
         Ok(Self { file: tempfile::tempfile()?, place: None })
     }
 
+    /// Among the entries, once it is whole.
+    pub(super) fn is_kept(&self) -> bool {
+        self.place.is_some()
+    }
+
     pub(super) fn file(&mut self) -> &mut File {
         &mut self.file
     }

@@ -129,7 +129,15 @@ impl Compiler {
             return Err(LoadError::Compiler("the engine has stopped".to_owned()));
         };
         let key = EngineKey::of(engine.wasmtime());
-        let output = process.compile(&bytes, &key, priority, self.output().await?).await?;
+        let output = self.output().await?;
+        let is_kept = output.is_kept();
+        let output = match process.compile(&bytes, &key, priority, output).await {
+            Err(LoadError::NoRoom(reason)) if is_kept => {
+                tracing::warn!(reason, "compile cache: there is no room; it is compiled again, and not kept");
+                process.compile(&bytes, &key, priority, elsewhere().await?).await?
+            }
+            compiled => compiled?,
+        };
         let loading = tokio::task::spawn_blocking(move || {
             let code = output.read().map_err(Unusable::Damaged)?;
             let component = trusted::load(engine.wasmtime(), &code, &digest, &key)?;
@@ -146,20 +154,14 @@ impl Compiler {
 
     /// Where a process may write to: in the cache, or in a file without a name.
     async fn output(&self) -> Result<Output, LoadError> {
-        let cache = self.cache.clone();
-        let making = tokio::task::spawn_blocking(move || {
-            if let Some(cache) = &cache {
-                match cache.begin() {
-                    Ok(output) => return Ok(output),
-                    Err(error) => tracing::warn!(%error, "compile cache: cannot be written; what is compiled now is not kept"),
-                }
+        if let Some(cache) = self.cache.clone() {
+            let begun = tokio::task::spawn_blocking(move || cache.begin()).await;
+            match begun.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
+                Ok(output) => return Ok(output),
+                Err(error) => tracing::warn!(%error, "compile cache: cannot be written; what is compiled now is not kept"),
             }
-            Output::nameless()
-        });
-        let made = making.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-        made.map_err(|error| {
-            LoadError::Compiler(format!("there is no file to compile into: {error}: make room in the directory for temporary files"))
-        })
+        }
+        elsewhere().await
     }
 
     /// For the next time. What cannot be kept is told, and no fault.
@@ -176,6 +178,13 @@ impl Compiler {
             tracing::warn!(%error, "compile cache: cannot be written; what was compiled is not kept");
         }
     }
+}
+
+/// In a file without a name, which is never kept.
+async fn elsewhere() -> Result<Output, LoadError> {
+    let made = tokio::task::spawn_blocking(Output::nameless).await;
+    let made = made.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+    made.map_err(|error| LoadError::NoRoom(format!("there is no file to compile into: {error}")))
 }
 
 /// Of a compiler in this process.

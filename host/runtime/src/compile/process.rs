@@ -103,11 +103,13 @@ impl CompilerProcess {
 
     fn judge(&self, status: ExitStatus, words: &str) -> Result<(), LoadError> {
         let out_of_memory = ["memory allocation of", "os error 12", "out of memory"].iter().any(|sign| words.contains(sign));
+        let has_no_room = ["os error 28)", "os error 122)"].iter().any(|sign| words.contains(sign));
         let said = text::one_line(words.trim(), REASON_BYTES_MAX);
         match (status.code(), status.signal()) {
             (Some(0), _) => Ok(()),
             (None, Some(SIGXCPU)) => Err(LoadError::TooSlow { took_max: self.time_max }),
             _ if out_of_memory => Err(LoadError::TooHungry { bytes_max: self.memory_bytes_max }),
+            (Some(1), _) if has_no_room => Err(LoadError::NoRoom(said)),
             (Some(1), _) => Err(LoadError::Compile(said)),
             (None, Some(SIGKILL)) => Err(LoadError::Compiler(
                 "the process that compiles plugins was killed: where the machine is short of memory, make room; touch the plugin's file, and it is tried again"

@@ -185,7 +185,7 @@ impl PluginFile {
             }
             Some(Err(error)) => {
                 self.refuse(Some(version.clone()), error.to_string());
-                let may_pass = matches!(error, LoadError::Compiler(_));
+                let may_pass = matches!(error, LoadError::Compiler(_) | LoadError::NoRoom(_));
                 self.unloaded = may_pass.then(|| self.load_again(version, now));
                 POLL
             }

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use tripline::workload::Traffic;
 
-use crate::harness::{Place, assert_clean};
+use crate::harness::{Place, assert_clean, tripline};
 
 /// Set where mounting is possible.
 const MAY_MOUNT: &str = "TRIPLINE_TEST_MAY_MOUNT";
@@ -129,4 +129,26 @@ async fn full_for_a_while() {
     assert_clean(&findings);
     println!("{} changes, {} mails, exact", traffic.written(), findings.mails_sent);
     assert!(host.stop());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_is_compiled_where_the_compile_cache_has_no_room() {
+    with_mounts("faults::disk::a_plugin_is_compiled_where_the_compile_cache_has_no_room", no_room_to_compile).await;
+}
+
+async fn no_room_to_compile() {
+    let dir = tempfile::tempdir().unwrap();
+    let (plugin, small) = (dir.path().join("plugin.wasm"), dir.path().join("small"));
+    std::fs::write(&plugin, tripline_bundled::FIXTURE).unwrap();
+    let _disk = Disk::mount(&small, "64k");
+    let inspect = |temporary: &Path| {
+        let mut command = tripline();
+        command.arg("inspect").arg(&plugin).env("XDG_CACHE_HOME", &small).env("TMPDIR", temporary);
+        let output = command.output().unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (is_good, said) = inspect(dir.path());
+    assert!(is_good && said.contains("there is no room; it is compiled again, and not kept"), "{said}");
+    let (is_good, said) = inspect(&small);
+    assert!(!is_good && said.contains("for want of room") && said.contains("make room on the disk"), "{said}");
 }
