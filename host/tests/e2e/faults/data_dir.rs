@@ -16,6 +16,7 @@ const ALL: [Ask<'static>; 3] = [Ask::Run, Ask::Dump, Ask::List];
 async fn a_data_dir_that_is_taken_or_damaged() {
     let mut bench = Bench::new().await;
     let host = bench.place.start();
+    host.until("it is ready", |host| host.get("/readyz").0 == 200).await;
     bench
         .check_edited(
             &[],
