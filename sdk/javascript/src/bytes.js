@@ -48,7 +48,15 @@ function encodeChunk(text) {
   return bytes;
 }
 
-/** @param {Uint8Array[]} parts */
+/**
+ * What the bindings hand over: on StarlingMonkey they are a realm of their own, whose arrays are no `instanceof Uint8Array` here. Copied by the engine, not byte by byte.
+ * @param {ArrayLike<number>} bytes @returns {Uint8Array}
+ */
+export function own(bytes) {
+  return bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
+}
+
+/** @param {Uint8Array[]} parts of any realm @returns {Uint8Array} of this one */
 export function joined(parts) {
   const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;

@@ -2,7 +2,7 @@
 
 import { u64 } from "#engine";
 import { state } from "#host";
-import { decodeText } from "./bytes.js";
+import { decodeText, own } from "./bytes.js";
 import { placeOf } from "./change.js";
 import { bytes, instant, text } from "./check.js";
 import { ask } from "./failure.js";
@@ -19,7 +19,7 @@ export function get(change, key) {
 /** Many at once, which is quicker. @param {[AnyChange, string][]} reads @returns {(Uint8Array | undefined)[]} in their order */
 export function getMany(reads) {
   const values = ask("state", () => state.get(reads.map(([change, key]) => ({ change: placeOf(change), key: text("the key", key) }))));
-  return values.map((/** @type {any} */ value) => (value == null ? undefined : value instanceof Uint8Array ? value : Uint8Array.from(value)));
+  return values.map((/** @type {any} */ value) => (value == null ? undefined : own(value)));
 }
 
 /** @param {AnyChange} change @param {string} key @returns {string | undefined} */

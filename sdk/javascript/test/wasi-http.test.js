@@ -73,3 +73,10 @@ test("no resource outlives its call", () => {
     assert.deepEqual(wasi.alive(), [], refused.join());
   }
 });
+
+test("an answer's bytes are of the plugin's own realm, and are not taken one by one", () => {
+  wasi.begin([]);
+  const { headers, body } = http.send(request);
+  assert.deepEqual([headers, body], [[["a", new Uint8Array(1)]], new Uint8Array(2)]);
+  assert.ok(headers[0][1] instanceof Uint8Array && body instanceof Uint8Array);
+});

@@ -4,6 +4,11 @@
  * What holds: as in a host, what is dropped or handed over cannot be used again, and a parent cannot go before its child.
  */
 
+import { runInNewContext } from "node:vm";
+
+/** Bytes of another realm, as StarlingMonkey's bindings hand them over; who takes them one by one is told. @type {(length: number) => Uint8Array} */
+const foreign = runInNewContext("(length) => Object.assign(new Uint8Array(length), { [Symbol.iterator]() { throw new Error('byte by byte'); } })");
+
 /** @type {Set<Resource>} */
 let resources = new Set();
 let refused = new Set();
@@ -48,7 +53,7 @@ export class Fields extends Resource {
     may("fromList");
     return new Fields();
   }
-  entries = () => [["a", new Uint8Array(1)]];
+  entries = () => [["a", foreign(1)]];
 }
 
 export class OutgoingRequest extends Resource {
@@ -85,7 +90,7 @@ class Stream extends Resource {
     may("blockingRead");
     if (this.ended) throw { payload: { tag: "closed" } };
     this.ended = true;
-    return new Uint8Array(2);
+    return foreign(2);
   }
 }
 

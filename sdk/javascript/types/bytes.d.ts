@@ -7,8 +7,13 @@
  */
 /** @param {string} text @returns {Uint8Array} UTF-8 */
 export declare function encodeText(text: string): Uint8Array;
-/** @param {Uint8Array[]} parts */
-export declare function joined(parts: Uint8Array[]): Uint8Array<ArrayBuffer>;
+/**
+ * What the bindings hand over: on StarlingMonkey they are a realm of their own, whose arrays are no `instanceof Uint8Array` here. Copied by the engine, not byte by byte.
+ * @param {ArrayLike<number>} bytes @returns {Uint8Array}
+ */
+export declare function own(bytes: ArrayLike<number>): Uint8Array;
+/** @param {Uint8Array[]} parts of any realm @returns {Uint8Array} of this one */
+export declare function joined(parts: Uint8Array[]): Uint8Array;
 /** @param {Uint8Array} bytes UTF-8 @returns {string} */
 export declare function decodeText(bytes: Uint8Array): string;
 /** @param {Uint8Array} bytes @returns {string} */

@@ -9,7 +9,7 @@
 import { u64 } from "#engine";
 import { handle } from "wasi:http/outgoing-handler@0.2.12";
 import { Fields, IncomingBody, OutgoingBody, OutgoingRequest, RequestOptions } from "wasi:http/types@0.2.12";
-import { joined } from "../bytes.js";
+import { joined, own } from "../bytes.js";
 
 /** @typedef {import("../http.js").WireRequest} WireRequest */
 /** @typedef {import("../http.js").WireResponse} WireResponse */
@@ -152,7 +152,7 @@ function read(answer) {
   /** @type {Uint8Array[]} */
   const parts = [];
   try {
-    for (;;) parts.push(bytesOf(stream.blockingRead(u64(READ_BYTES))));
+    for (;;) parts.push(stream.blockingRead(u64(READ_BYTES)));
   } catch (error) {
     const { tag, val } = /** @type {any} */ (error)?.payload ?? error ?? {};
     if (val) drop(val);
@@ -162,12 +162,7 @@ function read(answer) {
     drop(IncomingBody.finish(incoming));
     drop(answer);
   }
-  return { status, headers: headers.map((/** @type {[string, any]} */ [name, value]) => [name, bytesOf(value)]), body: joined(parts) };
-}
-
-/** @param {any} bytes a list of numbers in one of the engines */
-function bytesOf(bytes) {
-  return bytes instanceof Uint8Array ? bytes : Uint8Array.from(bytes);
+  return { status, headers: headers.map((/** @type {[string, any]} */ [name, value]) => [name, own(value)]), body: joined(parts) };
 }
 
 /** @param {any} error an error code, or what was thrown with one */
