@@ -1,6 +1,6 @@
 //! Where every signal ends: a log line, the metrics, and what health makes of it.
 //!
-//! Always holds: a signal that core adds does not compile here before somebody has said which group it is of.
+//! Always holds: a signal that core adds does not compile here before somebody has said which group it is of; what a log line tells, `/metrics` and `/readyz` know already.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -178,10 +178,10 @@ impl Telemetry {
 
 impl Signals for Telemetry {
     fn emit(&self, signal: Signal<'_>) {
-        render_log::log(&signal);
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         render_metric::count(&self.metrics, &mut remembered, &signal);
         drop(remembered);
         self.health.observe(&signal);
+        render_log::log(&signal);
     }
 }

@@ -1,12 +1,14 @@
 //! Every signal against the metrics it makes, and every metric against `docs/metrics.md`.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::bench::{Bench, NOW_MS, NoCounters};
-use tripline_admin::{Definition, Health, Kind, Telemetry};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::{Context, SubscriberExt as _};
+use tripline_admin::{Component, Definition, Health, Kind, Telemetry};
 use tripline_core::gap::{Cause, Gap};
 use tripline_core::letter::{DropCause, Kept};
 use tripline_core::name::{PluginVersion, ShardId, StreamArn, StreamName, TriggerName};
@@ -388,6 +390,25 @@ fn the_host_tells_of_itself() {
         assert!(text.contains("\n# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total "), "{text}");
         assert!(text.contains("\nprocess_resident_memory_bytes "), "{text}");
     }
+}
+
+/// What each log line finds in `/readyz`.
+struct Reader(Arc<Health>, Arc<Mutex<Vec<String>>>);
+
+impl<S: tracing::Subscriber> Layer<S> for Reader {
+    fn on_event(&self, _: &tracing::Event<'_>, _: Context<'_, S>) {
+        self.1.lock().unwrap().extend(self.0.problems().into_iter().map(|problem| problem.reason));
+    }
+}
+
+#[test]
+fn who_reads_a_log_line_finds_it_in_readyz() {
+    let bench = Bench::new();
+    bench.health.expect(Component::Store);
+    let found = Arc::default();
+    let lines = tracing_subscriber::registry().with(Reader(Arc::clone(&bench.health), Arc::clone(&found)));
+    tracing::subscriber::with_default(lines, || bench.telemetry.emit(Signal::CommitFailed { reason: "disk I/O error" }));
+    assert_eq!(*found.lock().unwrap(), ["disk I/O error"]);
 }
 
 /// Rows of the tables in `docs/metrics.md` as `name | type | labels`.
