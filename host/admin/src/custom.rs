@@ -115,11 +115,14 @@ impl MetricSink for Sink {
 
 impl Series {
     fn record(&self, metric: &CounterKey, sample: MetricSample) -> Recorded {
+        let mut values = locked(&self.values);
+        // Nearly every sample: what has the name of a series is that series.
+        if let Some(value) = values.series.get_mut(metric) {
+            return value.take(sample);
+        }
         // The runtime has refused what is none.
         let Some(metric) = one_series(metric) else { return Recorded::Done };
-        let metric = &*metric;
-        let mut values = locked(&self.values);
-        if let Some(value) = values.series.get_mut(metric) {
+        if let Some(value) = values.series.get_mut(&*metric) {
             return value.take(sample);
         }
         let is_full = values.series.len() >= METRIC_SERIES_MAX;
@@ -131,7 +134,7 @@ impl Series {
             None => drop(kinds.insert(metric.name.clone(), sample.kind())),
         }
         drop(kinds);
-        values.series.entry(metric.clone()).or_insert_with(|| Value::new(sample.kind())).take(sample)
+        values.series.entry(metric.into_owned()).or_insert_with(|| Value::new(sample.kind())).take(sample)
     }
 }
 

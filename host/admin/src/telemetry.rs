@@ -1,6 +1,7 @@
 //! Where every signal ends: a log line, the metrics, and what health makes of it.
 //!
-//! Always holds: a signal that core adds does not compile here before somebody has said which group it is of; what a log line tells, `/metrics` and `/readyz` know already.
+//! Always holds: a signal that core adds does not compile here before somebody has said which group it is of;
+//! what a log line tells, `/metrics` and `/readyz` know already.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

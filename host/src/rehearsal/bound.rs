@@ -65,7 +65,7 @@ pub(super) struct Untold {
     pub(super) samples: usize,
 }
 
-fn is_none(number: &usize) -> bool {
+pub(super) fn is_none(number: &usize) -> bool {
     *number == 0
 }
 

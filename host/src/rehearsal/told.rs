@@ -11,7 +11,7 @@ use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use tripline_core::effect::{Mail, Mutation};
 
-use super::bound::Untold;
+use super::bound::{Untold, is_none};
 use super::reach::{Measured, Read, Write};
 use super::stage::Line;
 use super::web::Request;
@@ -180,10 +180,6 @@ fn numbers<S: Serializer>(changes: &Arc<[usize]>, serializer: S) -> Result<S::Ok
 }
 
 fn is_zero(number: &u32) -> bool {
-    *number == 0
-}
-
-fn is_none(number: &usize) -> bool {
     *number == 0
 }
 

@@ -393,11 +393,15 @@ fn the_host_tells_of_itself() {
 }
 
 /// What each log line finds in `/readyz`.
-struct Reader(Arc<Health>, Arc<Mutex<Vec<String>>>);
+struct Reader {
+    health: Arc<Health>,
+    found: Arc<Mutex<Vec<String>>>,
+}
 
 impl<S: tracing::Subscriber> Layer<S> for Reader {
     fn on_event(&self, _: &tracing::Event<'_>, _: Context<'_, S>) {
-        self.1.lock().unwrap().extend(self.0.problems().into_iter().map(|problem| problem.reason));
+        let problems = self.health.problems().into_iter();
+        self.found.lock().unwrap().extend(problems.map(|problem| problem.reason));
     }
 }
 
@@ -406,7 +410,8 @@ fn who_reads_a_log_line_finds_it_in_readyz() {
     let bench = Bench::new();
     bench.health.expect(Component::Store);
     let found = Arc::default();
-    let lines = tracing_subscriber::registry().with(Reader(Arc::clone(&bench.health), Arc::clone(&found)));
+    let reader = Reader { health: Arc::clone(&bench.health), found: Arc::clone(&found) };
+    let lines = tracing_subscriber::registry().with(reader);
     tracing::subscriber::with_default(lines, || bench.telemetry.emit(Signal::CommitFailed { reason: "disk I/O error" }));
     assert_eq!(*found.lock().unwrap(), ["disk I/O error"]);
 }
