@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tripline_local::{Region, RegionConfig};
 use tripline_store::SqliteReader;
 
-use crate::harness::{Host, client_of, create_table, tripline};
+use crate::harness::{Host, client_of, create_table, refusing, tripline};
 
 /// One table of one shard, and the config of its triggers.
 struct Shop {
@@ -362,9 +362,8 @@ async fn check_warns_of_what_can_never_match() {
     "#]]
     .assert_eq(&said(&shop, &["check", "--offline", "-c", "tripline.toml"], true));
 
-    // A port that nobody listens on, since it was just given back.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    shop.configure_at(&format!("http://127.0.0.1:{port}"), &[("t", SUSPECT)]);
+    let (_socket, refusing) = refusing();
+    shop.configure_at(&format!("http://{refusing}"), &[("t", SUSPECT)]);
     expect![[r#"
         TRIGGER  STREAM  VIEW       PLUGIN        ASKS FOR
         t        shop    keys-only  VERSION       counters (denied), state (denied), tables (denied), mailers (denied), http (denied), metrics (denied)
@@ -374,7 +373,7 @@ async fn check_warns_of_what_can_never_match() {
         note: whether their stream has what the filters of t ask for is not known: streams.shop: ListStreams for table `orders` in eu-west-1 at http://127.0.0.1:PORT: Connection refused (os error 111); check the network, and its `region` and `endpoint`, then start again
         ok: the config and its plugins are sound (streams, targets and mail servers are asked when it runs)
     "#]]
-    .assert_eq(&said(&shop, &check, true).replace(&port.to_string(), "PORT"));
+    .assert_eq(&said(&shop, &check, true).replace(&refusing.port().to_string(), "PORT"));
 
     // One that takes connections and never answers.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -297,6 +297,14 @@ impl Drop for Host {
     }
 }
 
+/// An address that nobody listens on; nor does another test's server, while the socket is kept.
+pub(crate) fn refusing() -> (tokio::net::TcpSocket, std::net::SocketAddr) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
+}
+
 /// A client of an endpoint on this machine.
 pub(crate) fn client_of(endpoint: &str) -> Client {
     let config = aws_sdk_dynamodb::Config::builder()

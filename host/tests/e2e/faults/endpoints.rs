@@ -9,6 +9,7 @@ use expect_test::expect;
 
 use super::scripted::{Answer, Scripted};
 use super::{Ask, Bench};
+use crate::harness;
 
 const USERS: &str = "table = \"users\"\nregion = \"eu-west-1\"\n";
 
@@ -20,8 +21,8 @@ fn at(endpoint: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_that_does_not_answer() {
     let mut bench = Bench::new().await;
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let refused = format!("http://{free}");
+    let (_socket, refusing) = harness::refusing();
+    let refused = format!("http://{refusing}");
     bench.check_edited(&[(USERS, &at(&refused))], &[Ask::Run], expect![[r#"
         error: streams.users: ListStreams for table `users` in eu-west-1 at http://127.0.0.1:PORT: Connection refused (os error 111); check the network, and its `region` and `endpoint`, then start again
     "#]]).await;
@@ -37,7 +38,7 @@ async fn an_endpoint_that_does_not_answer() {
     let mut edits: Vec<(&str, &str)> = all_silent.iter().map(|(from, to)| (*from, to.as_str())).collect();
     edits.dedup();
     bench.check_edited(&edits, &[Ask::Run], expect![[r#"
-        error: target `orders-us`: table `orders` in us-east-1 at http://127.0.0.1:PORT cannot be described now: check the network, `region` and `endpoint` in [targets.orders-us] (request has timed out: operation attempt timeout (single attempt) occurred after 4s)
+        error: target `orders-us`: table `orders` in us-east-1 at http://127.0.0.1:PORT cannot be described now: check the network, `region` and `endpoint` in [targets.orders-us] (request has timed out: operation timeout (all attempts including retries) occurred after 4s)
         error: streams.orders: ListStreams for table `orders` in eu-west-1 at http://127.0.0.1:PORT: no answer in time; check the network, and its `region` and `endpoint`, then start again
         error: streams.users: ListStreams for table `users` in eu-west-1 at http://127.0.0.1:PORT: no answer in time; check the network, and its `region` and `endpoint`, then start again
     "#]]).await;
