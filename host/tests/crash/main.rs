@@ -25,6 +25,8 @@ mod mails;
 mod model;
 #[path = "../e2e/plugin_file.rs"]
 mod plugin_file;
+#[path = "../../capability/tests/ports/mod.rs"]
+mod ports;
 mod report;
 mod script;
 mod trial;

@@ -214,7 +214,9 @@ async fn a_compiler_has_no_credentials_and_gives_way() {
 async fn a_host_whose_program_was_replaced_compiles_on() {
     let place = watched("").await;
     let program = place.dir.path().join("tripline");
-    std::fs::copy(env!("CARGO_BIN_EXE_tripline"), &program).unwrap();
+    // Another process: one that a test starts meanwhile would hold the file open for writing, and so it could not be run ("text file busy").
+    let copied = std::process::Command::new("cp").arg(env!("CARGO_BIN_EXE_tripline")).arg(&program).status();
+    assert!(copied.unwrap().success());
     let host = Host::start_in(std::process::Command::new(&program), &place.config_file());
     rename_over(&program, b"#!/bin/sh\nexit 1\n");
     rename_over(&place.dir.path().join("counter.wasm"), &version(counter(), "after"));

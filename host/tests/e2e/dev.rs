@@ -68,8 +68,11 @@ fn project(config: &str) -> TempDir {
     dir
 }
 
+/// As an editor does that never leaves half of a file there.
 fn save(dir: &Path, name: &str, text: impl AsRef<[u8]>) {
-    fs::write(dir.join(name), text).unwrap();
+    let new = tempfile::NamedTempFile::new().unwrap();
+    fs::write(new.path(), text).unwrap();
+    new.persist(dir.join(name)).unwrap();
 }
 
 #[test]
@@ -311,7 +314,7 @@ async fn a_second_one_is_refused_before_it_builds_until_the_first_has_ended() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_build_that_writes_into_what_is_watched_is_named_and_comes_to_its_end() {
-    let build = r#"build = "date +%N > gen/made; sleep 0.5; cp source.wasm plugin.wasm""#;
+    let build = r#"build = "date +%N > gen/made; sleep 3; cp source.wasm plugin.wasm""#;
     let dir = project(&CONFIG.replace(BUILD, build).replace(r#"["source.wasm"]"#, r#"["gen"]"#));
     fs::create_dir(dir.path().join("gen")).unwrap();
     let mut author = Author::start(dev(dir.path()));

@@ -4,7 +4,6 @@
 
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -23,6 +22,7 @@ use tripline_local::{Region, RegionConfig};
 use tripline_store::{OpenError, SqliteReader};
 
 use crate::compiled;
+use crate::ports::free_port;
 
 /// Nothing here takes longer, on the slowest machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
@@ -268,7 +268,13 @@ impl Host {
         values.sum()
     }
 
-    /// What the plugin of this trigger has logged so far, and was not asked for before.
+    /// What the plugin of this trigger has logged, as soon as that is `done`: a line that was written may not be read yet.
+    pub(crate) async fn logged(&self, trigger: &str, done: impl Fn(&str) -> bool) -> String {
+        self.until(&format!("{trigger} has logged it"), |host| done(&host.guest_logs(trigger))).await;
+        self.guest_logs(trigger)
+    }
+
+    /// What the plugin of this trigger has logged, as far as it is read.
     pub(crate) fn guest_logs(&self, trigger: &str) -> String {
         let lines: Vec<String> = self.log.try_iter().collect();
         let mut kept = self.kept.borrow_mut();
@@ -295,14 +301,6 @@ impl Drop for Host {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// An address that nobody listens on; nor does another test's server, while the socket is kept.
-pub(crate) fn refusing() -> (tokio::net::TcpSocket, std::net::SocketAddr) {
-    let socket = tokio::net::TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let address = socket.local_addr().unwrap();
-    (socket, address)
 }
 
 /// A client of an endpoint on this machine.
@@ -384,7 +382,7 @@ pub(crate) struct Server {
 impl Server {
     /// `command` is told the port, and must listen on it before `PATIENCE` is over.
     pub(crate) async fn start(command: impl FnOnce(u16) -> Command) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let child = command(port).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let server = Self { child, port };
         let deadline = Instant::now() + PATIENCE;

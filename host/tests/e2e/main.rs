@@ -36,6 +36,8 @@ mod new;
 mod patterns;
 #[allow(dead_code, reason = "tests/crash uses all of it")]
 mod plugin_file;
+#[path = "../../capability/tests/ports/mod.rs"]
+mod ports;
 mod prometheus;
 mod rehearsals;
 mod reload;

@@ -8,6 +8,8 @@ mod http;
 #[path = "../mail_server/mod.rs"]
 mod mail_server;
 mod outbox;
+#[path = "../ports/mod.rs"]
+mod ports;
 mod programs;
 mod real_server;
 mod sending;

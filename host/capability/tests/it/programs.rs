@@ -1,6 +1,5 @@
 //! Mail by a local program: what it is given, and what its exit code comes to.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
@@ -14,8 +13,11 @@ fn program(end: &str) -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let command = dir.path().join("sendmail");
     let script = format!("#!/bin/sh\ncd \"$(dirname \"$0\")\" || exit 1\nprintf '%s\\n' \"$@\" > arguments\ncat > mail\n{end}\n");
-    std::fs::write(&command, script).unwrap();
-    std::fs::set_permissions(&command, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let text = dir.path().join("text");
+    std::fs::write(&text, script).unwrap();
+    // By another process: one that a test starts meanwhile would hold the file open for writing, and so it could not be run ("text file busy").
+    let installed = std::process::Command::new("install").arg(&text).arg(&command).status();
+    assert!(installed.unwrap().success());
     (dir, command)
 }
 

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future};
-use tokio::net::TcpListener;
 use tripline_capability::tables::{Target, TargetError};
 use tripline_core::port::TableTarget;
 use tripline_core::signal::Silence;
 
 use crate::endpoint::Endpoint;
+use crate::ports::refusing;
 use crate::sigv4;
 use crate::tables::{Heard, SECRET, config, copy, delete, put, shown, when};
 
@@ -122,9 +122,10 @@ fn check_connect(result: Result<Target, TargetError>, kind: &str, text: &str) {
 
 #[tokio::test]
 async fn nobody_listens() {
-    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let result = Target::connect(&config(&format!("http://{closed}")), copy("orders"), Arc::new(Silence)).await;
-    check_connect(result, "Unreachable", &format!("at http://{closed}"));
+    let (_socket, refusing) = refusing();
+    let url = format!("http://{refusing}");
+    let result = Target::connect(&config(&url), copy("orders"), Arc::new(Silence)).await;
+    check_connect(result, "Unreachable", &format!("at {url}"));
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use expect_test::expect;
 
 use super::scripted::{Answer, Scripted};
 use super::{Ask, Bench};
-use crate::harness;
+use crate::ports;
 
 const USERS: &str = "table = \"users\"\nregion = \"eu-west-1\"\n";
 
@@ -21,7 +21,7 @@ fn at(endpoint: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_that_does_not_answer() {
     let mut bench = Bench::new().await;
-    let (_socket, refusing) = harness::refusing();
+    let (_socket, refusing) = ports::refusing();
     let refused = format!("http://{refusing}");
     bench.check_edited(&[(USERS, &at(&refused))], &[Ask::Run], expect![[r#"
         error: streams.users: ListStreams for table `users` in eu-west-1 at http://127.0.0.1:PORT: Connection refused (os error 111); check the network, and its `region` and `endpoint`, then start again

@@ -97,10 +97,10 @@ fn a_batch_that_fails_as_a_whole_is_halved_down_to_the_culprit() {
 fn limits_hold() {
     check_fixture(
         "loop",
-        &["--time", "30ms", "--batch", "3", "--filter", r#"{"dynamodb":{"NewImage":{"flaw":{"S":[{"exists":true}]}}}}"#],
+        &["--time", "500ms", "--batch", "3", "--filter", r#"{"dynamodb":{"NewImage":{"flaw":{"S":[{"exists":true}]}}}}"#],
         expect![[r#"
             1 INSERT {"id":{"S":"a"}}: filtered
-            2 INSERT {"id":{"S":"b"}}: dead letter after 5 attempts: time limit: not done after 30ms
+            2 INSERT {"id":{"S":"b"}}: dead letter after 5 attempts: time limit: not done after 500ms
             3 MODIFY {"id":{"S":"b"}}: filtered
             3 changes: 0 ok, 2 filtered, 1 dead letter
             exit 1

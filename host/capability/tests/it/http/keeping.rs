@@ -13,6 +13,7 @@ use tripline_core::port::{HttpClient as _, HttpError, HttpRequest};
 use tripline_core::signal::HttpConnection;
 
 use super::{Names, allowed, ok, request, with_secret};
+use crate::ports::free_port;
 use crate::web_server::{Ca, Reply, Served, WebServer, reply, whole};
 
 /// A server and a client for it; https where `ca` is given.
@@ -106,9 +107,10 @@ async fn no_connection_serves_another_entry_place_client_or_address() {
 /// What is judged is judged for each request, whatever connection waits.
 #[tokio::test]
 async fn a_name_that_leads_elsewhere_takes_no_old_connection_along() {
-    let old = WebServer::start_at("127.0.0.2:0", None, |_| reply(200, "", b"old"));
-    let new = WebServer::start_at(&format!("127.0.0.1:{}", old.port()), None, |_| reply(200, "", b"new"));
-    let url = format!("http://moves.example.test:{}", old.port());
+    let port = free_port();
+    let old = WebServer::start_at(&format!("127.0.0.2:{port}"), None, |_| reply(200, "", b"old"));
+    let new = WebServer::start_at(&format!("127.0.0.1:{port}"), None, |_| reply(200, "", b"new"));
+    let url = format!("http://moves.example.test:{port}");
     let names = Names::of(&[
         &["127.0.0.2"],
         &["127.0.0.1"],
