@@ -200,8 +200,7 @@ async fn endless_loops_do_not_starve_other_triggers() {
     let slowest = others.join_all().await[0];
     assert_eq!(ended.len(), LOOPS);
     assert_eq!(signals.with("handled welcome timeout").len(), LOOPS);
-    // Starved, it would have waited for all of their time.
-    assert!(slowest < Duration::from_millis(2500), "a batch of another trigger took {slowest:?}");
+    assert!(slowest < Duration::from_secs(1), "a batch of another trigger took {slowest:?}");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use crate::mails::MailTrial;
 use crate::ministack::ministack;
 
 /// More than a host needs to end once nothing holds it, and less than what holds it here.
-const AT_ONCE: Duration = Duration::from_secs(15);
+const AT_ONCE: Duration = Duration::from_secs(8);
 const STOPPING: &str = "stopping: what is under way may finish";
 
 /// A trigger whose plugin takes `takes_ms` over a batch, and whose host drains for `drain_max`.
@@ -81,7 +81,7 @@ async fn check_drain(signal: &str, takes_ms: u64, drain_max: &str, committed: u6
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_that_ends_within_the_drain_time_is_committed_and_no_other_is_begun() {
-    check_drain("TERM", 4000, "1m", 1).await;
+    check_drain("TERM", 3000, "1m", 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,7 +91,7 @@ async fn a_batch_that_outlasts_the_drain_time_is_abandoned_and_delivered_again()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigint_drains_as_sigterm_does() {
-    check_drain("INT", 4000, "1m", 1).await;
+    check_drain("INT", 3000, "1m", 1).await;
     check_drain("INT", 60_000, "1s", 0).await;
 }
 

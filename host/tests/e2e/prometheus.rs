@@ -17,7 +17,7 @@ const DOCS: &str = include_str!("../../../docs/metrics.md");
 /// Prometheus with `scrape`, a list of scrape configs; it keeps its data in `dir`.
 async fn start(dir: &Path, scrape: &str) -> Server {
     let config = dir.join("prometheus.yml");
-    std::fs::write(&config, format!("global: {{ scrape_interval: 2s, scrape_timeout: 2s }}\nscrape_configs:\n{scrape}")).unwrap();
+    std::fs::write(&config, format!("global: {{ scrape_interval: 1s, scrape_timeout: 1s }}\nscrape_configs:\n{scrape}")).unwrap();
     let data = dir.join("prometheus-data");
     Server::start(|port| {
         let mut command = Command::new(debian_tool("prometheus"));

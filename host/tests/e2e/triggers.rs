@@ -1,6 +1,5 @@
 //! `tripline triggers`: paused and rewound under traffic, with a running host and without, over restarts; by counters that tell every delivery.
 
-use std::ops::RangeInclusive;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, SystemTime};
 
@@ -18,8 +17,6 @@ pub(crate) struct Shop {
     pub(crate) dir: TempDir,
     client: Client,
     written: std::cell::Cell<usize>,
-    /// Of `written`, those that may seem to be created on a full minute.
-    on_the_minute: std::cell::Cell<u64>,
     _region: Region,
 }
 
@@ -39,7 +36,7 @@ impl Shop {
         std::fs::write(dir.path().join("tripline.toml"), config).unwrap();
         let client = client_of(&endpoint);
         create_table(&client, "orders", StreamViewType::NewAndOldImages).await;
-        Self { dir, client, written: Default::default(), on_the_minute: Default::default(), _region: region }
+        Self { dir, client, written: std::cell::Cell::new(0), _region: region }
     }
 
     pub(crate) fn start(&self) -> Host {
@@ -52,11 +49,21 @@ impl Shop {
         for _ in 0..items {
             let id = self.written.replace(self.written.get() + 1);
             let put = self.client.put_item().table_name("orders").item("id", text(format!("item-{id}")));
-            let begun = seconds();
             put.item("kind", text("x".to_owned())).send().await.unwrap();
-            let minute_began = begun.is_multiple_of(60) || begun / 60 < seconds() / 60;
-            self.on_the_minute.set(self.on_the_minute.get() + u64::from(minute_began));
         }
+    }
+
+    /// How many of the changes before `time` are not surely older: what seems to be of a full minute may be of any time in it.
+    fn doubtful(&self, time: u64) -> u64 {
+        let written = self.written.get().to_string();
+        let events = self.said(&["streams", "tail", "shop", "--direct", "--from", "trim-horizon", "--records", &written, "--json"]);
+        let created = |line: &str| {
+            serde_json::from_str::<Value>(line).unwrap()["dynamodb"]["ApproximateCreationDateTime"]
+                .as_f64()
+                .unwrap() as u64
+        };
+        let is_doubtful = |created: &u64| created.is_multiple_of(60) && (*created..created + 60).contains(&time);
+        events.lines().map(created).filter(is_doubtful).count() as u64
     }
 
     /// What the trigger has counted.
@@ -81,20 +88,13 @@ impl Shop {
     /// One more item, which is the last of the only shard: when it is counted, all before it are.
     #[track_caller]
     fn settled(&self, host: &Host, trigger: &str, count: u64) -> impl Future<Output = ()> {
-        self.settled_within(host, trigger, count..=count)
-    }
-
-    #[track_caller]
-    fn settled_within(&self, host: &Host, trigger: &str, counts: RangeInclusive<u64>) -> impl Future<Output = ()> {
         let place = std::panic::Location::caller();
         async move {
             self.write(1).await;
-            host.until(&format!("{trigger} has counted {}", counts.start() + 1), |_| self.counted(trigger) > *counts.start())
-                .await;
+            host.until(&format!("{trigger} has counted {}", count + 1), |_| self.counted(trigger) > count).await;
             host.until("nothing waits", |host| host.metric("tripline_iterator_age_seconds", &format!("trigger=\"{trigger}\"")) == 0.0)
                 .await;
-            let before_last = self.counted(trigger) - 1;
-            assert!(counts.contains(&before_last), "{trigger}: {before_last} is not of {counts:?}, at {place}");
+            assert_eq!(self.counted(trigger), count + 1, "{trigger} at {place}");
         }
     }
 
@@ -234,12 +234,12 @@ async fn a_rewind_brings_changes_again_exactly() {
     // To a time. Creation times are cut to the second, and what seems to be of a full minute may be of any time in it.
     tokio::time::sleep(Duration::from_millis(2_100)).await;
     let time = now();
-    let doubtful = shop.on_the_minute.get();
+    let doubtful = shop.doubtful(time);
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     shop.write(5).await;
     shop.until(&host, "count", 35).await;
-    shop.json(&["triggers", "rewind", "count", "--to", &time]);
-    shop.settled_within(&host, "count", 40..=40 + doubtful).await;
+    shop.json(&["triggers", "rewind", "count", "--to", &rfc3339(time)]);
+    shop.settled(&host, "count", 40 + doubtful).await;
 
     // Nobody else was handed anything twice.
     let items = shop.written.get() as u64;
@@ -308,13 +308,16 @@ async fn nonsense_is_refused_with_place_and_remedy() {
     assert_eq!(shop.counted("count"), 2);
 }
 
-/// Since 1970.
-fn seconds() -> u64 {
+/// Seconds since 1970.
+fn now() -> u64 {
     SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs()
 }
 
-fn now() -> String {
-    let output = Command::new("date").args(["-u", "+%Y-%m-%dT%H:%M:%SZ"]).output().unwrap();
+fn rfc3339(seconds: u64) -> String {
+    let output = Command::new("date")
+        .args(["-u", "-d", &format!("@{seconds}"), "+%Y-%m-%dT%H:%M:%SZ"])
+        .output()
+        .unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
